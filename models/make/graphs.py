@@ -1,0 +1,365 @@
+"""Writes the three graphs of a model folder with the `onnx` package.
+
+    backbone      input_ids, attention_mask, past  ->  hidden_states, present
+    head          hidden_states, targets           ->  surprisal, entropy, varentropy, rank
+    distribution  hidden_states, k                 ->  logits, log_sum_exp, top_logits, top_ids
+
+A model gives its matrices as objects whose `linear(graph, x, out)` writes the
+multiplication of x by the matrix, and an embedding with `look_up`, `logits` and
+`small_logits`. Weights lie in external data files that the graphs share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+OPSET = 21
+IR_VERSION = 10
+MICROSOFT = "com.microsoft"
+ALIGN = 4096  # a page, so that the runtime can map the tensor instead of copying it
+ONNX_TYPE = {
+    np.dtype(np.float32): TensorProto.FLOAT,
+    np.dtype(np.float16): TensorProto.FLOAT16,
+    np.dtype(np.uint8): TensorProto.UINT8,
+    np.dtype(np.int64): TensorProto.INT64,
+    np.dtype(np.int32): TensorProto.INT32,
+}
+
+
+class DataFile:
+    """One external data file; equal arrays are stored once."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.data = bytearray()
+        self._places: dict[bytes, tuple[int, int]] = {}
+
+    def add(self, array: np.ndarray) -> tuple[int, int]:
+        raw = np.ascontiguousarray(array).tobytes()
+        key = hashlib.sha256(raw).digest()
+        if key not in self._places:
+            self.data.extend(bytes(-len(self.data) % ALIGN))
+            self._places[key] = (len(self.data), len(raw))
+            self.data.extend(raw)
+        return self._places[key]
+
+    def write(self, folder: Path) -> None:
+        (folder / self.name).write_bytes(self.data)
+
+
+class Graph:
+    """A thin writer of ONNX nodes: every call adds a node and returns its output's name."""
+
+    def __init__(self, name: str, doc: str):
+        self.name = name
+        self.doc = doc
+        self.nodes: list[onnx.NodeProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self.initializers: dict[str, onnx.TensorProto] = {}
+        self._count = 0
+
+    def input(self, name: str, dtype, shape) -> str:
+        self.inputs.append(helper.make_tensor_value_info(name, ONNX_TYPE[np.dtype(dtype)], shape))
+        return name
+
+    def output(self, name: str, dtype, shape) -> None:
+        self.outputs.append(helper.make_tensor_value_info(name, ONNX_TYPE[np.dtype(dtype)], shape))
+
+    def constant(self, name: str, array, file: DataFile | None = None) -> str:
+        """An initializer: inside the graph's file, or in an external data file."""
+        array = np.asarray(array)
+        if name not in self.initializers:
+            if file is None:
+                tensor = onnx.numpy_helper.from_array(array, name)
+            else:
+                offset, length = file.add(array)
+                tensor = TensorProto(name=name, data_type=ONNX_TYPE[array.dtype], dims=array.shape)
+                tensor.data_location = TensorProto.EXTERNAL
+                for key, value in (("location", file.name), ("offset", offset), ("length", length)):
+                    tensor.external_data.add(key=key, value=str(value))
+            self.initializers[name] = tensor
+        return name
+
+    def ints(self, *values: int) -> str:
+        return self.constant("ints_" + "_".join(map(str, values)).replace("-", "m"), np.array(values, np.int64))
+
+    def has(self, output: str) -> bool:
+        return any(output in node.output for node in self.nodes)
+
+    def op(self, kind: str, inputs: list[str], out: str | None = None, domain: str = "", outputs=None, **attributes):
+        self._count += 1
+        names = outputs or [out or f"{kind}_{self._count}"]
+        self.nodes.append(
+            helper.make_node(kind, inputs, names, name=f"{self._count}_{kind}", domain=domain, **attributes)
+        )
+        return names[0]
+
+    def model(self) -> onnx.ModelProto:
+        graph = helper.make_graph(
+            self.nodes, self.name, self.inputs, self.outputs, list(self.initializers.values()), doc_string=self.doc
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)],
+            producer_name="surprisal",
+            ir_version=IR_VERSION,
+        )
+        return model
+
+    def write(self, path: Path) -> None:
+        path.write_bytes(self.model().SerializeToString(deterministic=True))
+
+
+class FloatMatrix:
+    """float32 [outputs, inputs], multiplied as float32."""
+
+    def __init__(self, name: str, weight: np.ndarray, file: DataFile | None):
+        self.name, self.weight, self.file = name, weight, file
+
+    def linear(self, graph: Graph, x: str, out: str | None = None) -> str:
+        columns = graph.constant(self.name, np.ascontiguousarray(self.weight.T), self.file)
+        return graph.op("MatMul", [x, columns], out)
+
+
+class Q4Matrix:
+    """Q4_1 blocks, kept as they are.
+
+    w = d q + m is written as d (q - 8) + (m + 8 d). The first part is what
+    MatMulNBits computes when it is given no zero points, and has its fast kernels
+    for; the second is constant in a block, so that it multiplies the sum of the
+    block's 32 inputs: a small float32 MatMul over a 32nd of the columns. The same
+    matrix as MatMulNBits with float zero points -m / d, which ONNX Runtime expands
+    to float32 on every run.
+
+    Scale and minimum are float16 on disk as in the GGUF; ONNX Runtime folds the
+    casts and the sums into float32 constants when it loads the graph.
+    """
+
+    def __init__(self, name: str, q4, file: DataFile):
+        self.name, self.q4, self.file = name, q4, file
+
+    def linear(self, graph: Graph, x: str, out: str | None = None) -> str:
+        rows, columns = self.q4.q.shape
+        blocks = columns // 32
+        packed = graph.constant(f"{self.name}.q", self.q4.packed(), self.file)
+        scale = graph.constant(f"{self.name}.scale", self.q4.scale.reshape(-1), self.file)
+        minimum = graph.constant(f"{self.name}.minimum", self.q4.minimum.reshape(-1), self.file)
+        scale = graph.op("Cast", [scale], f"{self.name}.scale32", to=TensorProto.FLOAT)
+        minimum = graph.op("Cast", [minimum], f"{self.name}.minimum32", to=TensorProto.FLOAT)
+        attributes = {"K": columns, "N": rows, "bits": 4, "block_size": 32}
+        centred = graph.op("MatMulNBits", [x, packed, scale], f"{self.name}.centred", MICROSOFT, **attributes)
+
+        eight = graph.constant("eight", np.array(8, np.float32))
+        level = graph.op("Add", [minimum, graph.op("Mul", [scale, eight])])
+        level = graph.op("Transpose", [graph.op("Reshape", [level, graph.ints(rows, blocks)])], perm=[1, 0])
+        sums = f"{x}.block_sums"
+        if not graph.has(sums):  # gate and up share them
+            split = graph.op("Reshape", [x, graph.ints(0, 0, blocks, 32)])
+            graph.op("ReduceSum", [split, graph.ints(-1)], sums, keepdims=0)
+        return graph.op("Add", [centred, graph.op("MatMul", [sums, level])], out)
+
+
+class FloatEmbedding:
+    """float32 [V, d] for the backbone's look-up and, transposed, the output matrix."""
+
+    def __init__(self, weight: np.ndarray, file: DataFile):
+        self.weight, self.file = weight, file
+        self.vocabulary, self.hidden = weight.shape
+
+    def _constant(self, graph: Graph) -> str:
+        return graph.constant("embedding", self.weight, self.file)
+
+    def look_up(self, graph: Graph, ids: str, out: str) -> str:
+        return graph.op("Gather", [self._constant(graph), ids], out, axis=0)
+
+    def logits(self, graph: Graph, hidden: str, out: str) -> str:
+        return graph.op("Gemm", [hidden, self._constant(graph)], out, transB=1)
+
+    small_logits = logits
+
+
+class Q8Embedding:
+    """Q8_0 blocks, stored as bytes q + 128 and float16 scales."""
+
+    def __init__(self, q8, file: DataFile):
+        self.q8, self.file = q8, file
+        self.vocabulary, self.hidden = q8.q.shape
+
+    def _parts(self, graph: Graph) -> tuple[str, str]:
+        return (
+            graph.constant("embedding.q", self.q8.unsigned(), self.file),
+            graph.constant("embedding.scale", self.q8.scale, self.file),
+        )
+
+    def look_up(self, graph: Graph, ids: str, out: str) -> str:
+        """Only the rows that are asked for become float32."""
+        q, scale = self._parts(graph)
+        q = graph.op("Cast", [graph.op("Gather", [q, ids], axis=0)], to=TensorProto.FLOAT)
+        q = graph.op("Sub", [q, graph.constant("middle", np.array(128, np.float32))])
+        scale = graph.op("Cast", [graph.op("Gather", [scale, ids], axis=0)], to=TensorProto.FLOAT)
+        rows = graph.op("Mul", [q, graph.op("Unsqueeze", [scale, graph.ints(-1)])])
+        return graph.op("Reshape", [rows, graph.ints(0, 0, self.hidden)], out)
+
+    def logits(self, graph: Graph, hidden: str, out: str) -> str:
+        """The whole matrix becomes float32, once, when ONNX Runtime folds constants at load."""
+        q, scale = self._parts(graph)
+        q = graph.op("Cast", [q], to=TensorProto.FLOAT)
+        q = graph.op("Sub", [q, graph.constant("middle", np.array(128, np.float32))])
+        scale = graph.op("Cast", [scale], to=TensorProto.FLOAT)
+        w = graph.op("Mul", [q, graph.op("Unsqueeze", [scale, graph.ints(-1)])])
+        w = graph.op("Reshape", [w, graph.ints(self.vocabulary, self.hidden)])
+        return graph.op("Gemm", [hidden, w], out, transB=1)
+
+    def small_logits(self, graph: Graph, hidden: str, out: str) -> str:
+        """The matrix stays 8-bit in memory and is expanded a block at a time."""
+        q, scale = self._parts(graph)
+        scale = graph.op("Reshape", [scale, graph.ints(-1)])
+        scale = graph.op("Cast", [scale], to=TensorProto.FLOAT)
+        return graph.op(
+            "MatMulNBits",
+            [hidden, q, scale],
+            out,
+            MICROSOFT,
+            K=self.hidden,
+            N=self.vocabulary,
+            bits=8,
+            block_size=32,
+        )
+
+
+def rotary_tables(context: int, head_dim: int, theta: float) -> tuple[np.ndarray, np.ndarray]:
+    """cos and sin [context, head_dim / 2], rounded like transformers' float32 ones: the
+    frequencies and the angles in float32, then their cosine and sine."""
+    exponent = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
+    frequency = (1.0 / np.power(np.float64(theta), exponent.astype(np.float64))).astype(np.float32)
+    angle = np.arange(context, dtype=np.float32)[:, None] * frequency[None, :]
+    angle = angle.astype(np.float64)
+    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+
+def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str) -> Graph:
+    """`shape` names the sizes; `matrix(layer, name)` and `norm(name)` give the weights."""
+    g = Graph("backbone", doc)
+    d, kv, hd = shape.hidden, shape.key_value_heads, shape.head_dim
+    ids = g.input("input_ids", np.int64, [1, "T"])
+    mask = g.input("attention_mask", np.int64, [1, "P+T"])
+    for i in range(shape.layers):
+        for part in ("key", "value"):
+            g.input(f"past_key_values.{i}.{part}", np.float32, [1, kv, "P", hd])
+    g.output("hidden_states", np.float32, [1, "T", d])
+    for i in range(shape.layers):
+        for part in ("key", "value"):
+            g.output(f"present.{i}.{part}", np.float32, [1, kv, "P+T", hd])
+
+    # GroupQueryAttention asks for the index of the last position and the length, both int32.
+    length = g.op("ReduceSum", [mask, g.ints(1)], keepdims=0)
+    last = g.op("Cast", [g.op("Sub", [length, g.ints(1)])], "last_position", to=TensorProto.INT32)
+    total = g.op("Squeeze", [g.op("Shape", [mask], start=1, end=2), g.ints(0)])
+    total = g.op("Cast", [total], "total_length", to=TensorProto.INT32)
+    cos, sin = rotary_tables(shape.context_window, hd, shape.rope_theta)
+    cos = g.constant("rotary.cos", cos, table_file)
+    sin = g.constant("rotary.sin", sin, table_file)
+
+    def normed(x, skip, name, outputs):
+        """RMS norm of x + skip; also gives the sum, which the next block starts from."""
+        weight = g.constant(f"{name}.weight", norm(name))
+        g.op(
+            "SkipSimplifiedLayerNormalization",
+            [x, skip, weight],
+            domain=MICROSOFT,
+            outputs=outputs,
+            epsilon=shape.epsilon,
+        )
+
+    x = embedding.look_up(g, ids, "embedded")
+    branch = None
+    for i in range(shape.layers):
+        if branch is None:
+            weight = g.constant("0.attn_norm.weight", norm("0.attn_norm"))
+            n = g.op("SimplifiedLayerNormalization", [x, weight], axis=-1, epsilon=shape.epsilon)
+        else:
+            normed(x, branch, f"{i}.attn_norm", [f"{i}.attn_in", "", "", f"{i}.residual"])
+            n, x = f"{i}.attn_in", f"{i}.residual"
+        qkv = matrix(i, "attn_qkv").linear(g, n, f"{i}.qkv")
+        attended = f"{i}.attended"
+        g.op(
+            "GroupQueryAttention",
+            [qkv, "", "", f"past_key_values.{i}.key", f"past_key_values.{i}.value", last, total, cos, sin],
+            domain=MICROSOFT,
+            outputs=[attended, f"present.{i}.key", f"present.{i}.value"],
+            num_heads=shape.heads,
+            kv_num_heads=kv,
+            scale=float(np.float32(hd**-0.5)),
+            do_rotary=1,
+            rotary_interleaved=0,
+        )
+        branch = matrix(i, "attn_output").linear(g, attended)
+        normed(x, branch, f"{i}.ffn_norm", [f"{i}.ffn_in", "", "", f"{i}.middle"])
+        n, x = f"{i}.ffn_in", f"{i}.middle"
+        gate = matrix(i, "ffn_gate").linear(g, n)
+        up = matrix(i, "ffn_up").linear(g, n)
+        gate = g.op("Mul", [gate, g.op("Sigmoid", [gate])])
+        branch = matrix(i, "ffn_down").linear(g, g.op("Mul", [gate, up]))
+    normed(x, branch, "norm", ["hidden_states"])
+    return g
+
+
+def loss_outputs(g: Graph, z: str, targets: str) -> None:
+    """surprisal, entropy, varentropy (nats) and rank of `targets` [N] under the logits z [N, V].
+
+    Everything is shifted by the row's maximum and the varentropy is centred, so
+    that float32 holds: c = z - max z, e = exp c, S = sum e, mu = sum e c / S;
+    surprisal = log S - c_y, entropy = log S - mu, varentropy = sum e (c - mu)^2 / S.
+    """
+    one = g.ints(1)
+    y = g.op("Unsqueeze", [targets, one])
+    zy = g.op("GatherElements", [z, y], axis=1)
+    peak = g.op("ReduceMax", [z, one], keepdims=1)
+    c = g.op("Sub", [z, peak])
+    e = g.op("Exp", [c])
+    total = g.op("ReduceSum", [e, one], keepdims=1)
+    log_total = g.op("Log", [total])
+    g.op("Squeeze", [g.op("Add", [g.op("Sub", [peak, zy]), log_total]), one], "surprisal")
+    mu = g.op("Div", [g.op("ReduceSum", [g.op("Mul", [e, c]), one], keepdims=1), total])
+    g.op("Squeeze", [g.op("Sub", [log_total, mu]), one], "entropy")
+    u = g.op("Sub", [c, mu])
+    square = g.op("ReduceSum", [g.op("Mul", [g.op("Mul", [e, u]), u]), one], keepdims=1)
+    g.op("Squeeze", [g.op("Div", [square, total]), one], "varentropy")
+    above = g.op("Cast", [g.op("Greater", [z, zy])], to=TensorProto.FLOAT)
+    above = g.op("ReduceSum", [above, one], keepdims=0)  # exact: V is below 2^24
+    above = g.op("Cast", [above], to=TensorProto.INT32)
+    g.op("Add", [above, g.constant("one32", np.array(1, np.int32))], "rank")
+
+
+def head(embedding, doc: str) -> Graph:
+    g = Graph("head", doc)
+    hidden = g.input("hidden_states", np.float32, ["N", embedding.hidden])
+    targets = g.input("targets", np.int64, ["N"])
+    for name in ("surprisal", "entropy", "varentropy"):
+        g.output(name, np.float32, ["N"])
+    g.output("rank", np.int32, ["N"])
+    loss_outputs(g, embedding.logits(g, hidden, "z"), targets)
+    return g
+
+
+def distribution(embedding, doc: str) -> Graph:
+    g = Graph("distribution", doc)
+    hidden = g.input("hidden_states", np.float32, ["N", embedding.hidden])
+    k = g.input("k", np.int64, [1])
+    g.output("logits", np.float32, ["N", embedding.vocabulary])
+    g.output("log_sum_exp", np.float32, ["N"])
+    g.output("top_logits", np.float32, ["N", "k"])
+    g.output("top_ids", np.int64, ["N", "k"])
+    z = embedding.small_logits(g, hidden, "logits")
+    one = g.ints(1)
+    peak = g.op("ReduceMax", [z, one], keepdims=1)
+    total = g.op("ReduceSum", [g.op("Exp", [g.op("Sub", [z, peak])]), one], keepdims=1)
+    g.op("Squeeze", [g.op("Add", [g.op("Log", [total]), peak]), one], "log_sum_exp")
+    g.op("TopK", [z, k], outputs=["top_logits", "top_ids"], axis=1, largest=1, sorted=1)
+    return g
