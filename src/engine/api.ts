@@ -1,0 +1,94 @@
+/** The parent's view of the engine: what the editor, the panel and the command line build on. */
+import type { TokenLayout, TokenScores } from '../loss/lossMap';
+import type { DeviceChoice, Distribution, EngineProblem, EngineState, ScoreStatistics } from './protocol';
+
+/** Undoes a subscription. */
+export interface Subscription {
+  dispose(): void;
+}
+
+/** What decides which model runs where; changing any of it loads the model again. */
+export interface EngineSettings {
+  /** The model's folder. */
+  readonly folder: string;
+  readonly device: DeviceChoice;
+  /** CPU threads; 0 lets the engine choose. */
+  readonly threads: number;
+}
+
+/** Receives the results of one scoring as they come. */
+export interface ScoreListener {
+  /**
+   * The text was cut into tokens. Comes once, before any scores, and again from the start when the engine
+   * was restarted in between.
+   * @param score names this scoring in {@link EngineApi.distributions}
+   */
+  layout(layout: TokenLayout, score: number): void;
+  /**
+   * Consecutive tokens were scored.
+   * @param from index of the first of them
+   * @param done number of tokens scored so far
+   */
+  scores(from: number, scores: TokenScores, done: number): void;
+}
+
+/** A request failed for a reason that the user should read. */
+export class EngineError extends Error {
+  constructor(readonly problem: EngineProblem) {
+    super(problem.message);
+    this.name = 'EngineError';
+  }
+}
+
+/** A request was cancelled, by its caller or by a newer one for the same document. */
+export class CancelledError extends Error {
+  constructor() {
+    super('cancelled');
+    this.name = 'CancelledError';
+  }
+}
+
+/** The engine's process, started on demand, restarted after a crash. */
+export interface EngineApi extends Subscription {
+  readonly state: EngineState;
+  onDidChangeState(listener: (state: EngineState) => void): Subscription;
+  /** Loads the model if it is not loaded; resolves when the state is `ready`. @throws EngineError */
+  ensureReady(): Promise<Extract<EngineState, { kind: 'ready' }>>;
+  /**
+   * Scores a text, what is visible first. A newer call for the same document cancels the older one.
+   * Survives a crash of the engine's process: the text is scored again from the start.
+   * @param document any name that stays the same over the document's life
+   * @param visible flattened UTF-16 ranges [start, end) on screen
+   * @throws EngineError | CancelledError
+   */
+  score(
+    document: string,
+    text: string,
+    visible: readonly number[],
+    listener: ScoreListener,
+    signal?: AbortSignal,
+  ): Promise<ScoreStatistics>;
+  /** Tells what is on screen now, while the document is being scored. */
+  setVisible(document: string, visible: readonly number[]): void;
+  /**
+   * The model's distributions before tokens of the document's latest scoring.
+   * @param score what {@link ScoreListener.layout} was given
+   * @param logits also return the logits of the whole vocabulary
+   * @throws EngineError | CancelledError (the document was scored anew or forgotten meanwhile)
+   */
+  distributions(
+    document: string,
+    score: number,
+    tokens: readonly number[],
+    top: number,
+    logits?: boolean,
+  ): Promise<readonly Distribution[]>;
+  /** Gives up what is kept for a document. */
+  forget(document: string): void;
+  /** Takes over new settings; a running engine loads the model again when they differ. */
+  configure(settings: EngineSettings): void;
+  /** Ends the process and starts it anew, the count of crashes forgotten. */
+  restart(): Promise<void>;
+  /** Ends the process deliberately; the state becomes `off`. */
+  stop(): Promise<void>;
+}

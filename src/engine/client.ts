@@ -1,0 +1,463 @@
+/** The parent's side of the engine's process: starts it on demand, keeps it alive, and matches answers to requests. */
+import { type ChildProcess, fork } from 'node:child_process';
+import {
+  CancelledError,
+  type EngineApi,
+  EngineError,
+  type EngineSettings,
+  type ScoreListener,
+  type Subscription,
+} from './api';
+import type {
+  Distribution,
+  EngineProblem,
+  EngineState,
+  ExecutionProvider,
+  FromHost,
+  ScoreRequest,
+  ScoreStatistics,
+  ToHost,
+} from './protocol';
+
+export interface EngineOptions {
+  /** The engine's bundled script. */
+  readonly hostPath: string;
+  readonly settings: EngineSettings;
+  /** Receives lines for the log. */
+  readonly log?: (line: string) => void;
+}
+
+type Ready = Extract<EngineState, { kind: 'ready' }>;
+
+/** Crashes without a good answer in between after which the engine stays down. */
+const MOST_CRASHES = 3;
+/** Pause before the first restart, in milliseconds; doubles with each crash. */
+const FIRST_PAUSE = 250;
+/** How long a process may take to obey `shutdown` before it is killed, in milliseconds. A run takes less. */
+const SHUTDOWN_GRACE = 1500;
+
+interface PendingScore {
+  readonly kind: 'score';
+  readonly message: ScoreRequest;
+  readonly listener: ScoreListener;
+  visible: readonly number[];
+  resolve(statistics: ScoreStatistics): void;
+  reject(error: Error): void;
+}
+
+interface PendingDistribution {
+  readonly kind: 'distribution';
+  resolve(distributions: readonly Distribution[]): void;
+  reject(error: Error): void;
+}
+
+interface Waiter {
+  resolve(state: Ready): void;
+  reject(error: Error): void;
+}
+
+/** See {@link EngineApi}. */
+export class Engine implements EngineApi {
+  readonly #hostPath: string;
+  readonly #log: (line: string) => void;
+  readonly #listeners = new Set<(state: EngineState) => void>();
+  readonly #pending = new Map<number, PendingScore | PendingDistribution>();
+  #settings: EngineSettings;
+  #state: EngineState = { kind: 'off' };
+  #child: ChildProcess | undefined;
+  #nextRequest = 1;
+  #loadRequest = 0;
+  #waiters: Waiter[] = [];
+  #crashes = 0;
+  #excluded: Partial<Record<ExecutionProvider, string>> = {};
+  #trying: ExecutionProvider | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #isDisposed = false;
+
+  constructor(options: EngineOptions) {
+    this.#hostPath = options.hostPath;
+    this.#settings = options.settings;
+    this.#log = options.log ?? (() => {});
+  }
+
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  /** Process id of the engine's process while there is one; for tests and diagnostics. */
+  get processId(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  onDidChangeState(listener: (state: EngineState) => void): Subscription {
+    this.#listeners.add(listener);
+    return { dispose: () => this.#listeners.delete(listener) };
+  }
+
+  ensureReady(): Promise<Ready> {
+    if (this.#state.kind === 'ready') {
+      return Promise.resolve(this.#state);
+    }
+    if (this.#state.kind === 'failed') {
+      return Promise.reject(new EngineError(this.#state.problem));
+    }
+    if (this.#isDisposed) {
+      return Promise.reject(new CancelledError());
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#startIfOff();
+    });
+  }
+
+  async score(
+    document: string,
+    text: string,
+    visible: readonly number[],
+    listener: ScoreListener,
+    signal?: AbortSignal,
+  ): Promise<ScoreStatistics> {
+    this.#cancelScores(document);
+    const request = this.#nextRequest++;
+    return new Promise<ScoreStatistics>((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(new CancelledError());
+        return;
+      }
+      const abort = () => this.#cancel(request);
+      signal?.addEventListener('abort', abort, { once: true });
+      const settle = <T>(finish: (value: T) => void) => {
+        return (value: T) => {
+          signal?.removeEventListener('abort', abort);
+          finish(value);
+        };
+      };
+      const message: ScoreRequest = { type: 'score', request, document, text, visible };
+      this.#pending.set(request, {
+        kind: 'score',
+        message,
+        listener,
+        visible,
+        resolve: settle(resolve),
+        reject: settle(reject),
+      });
+      if (this.#state.kind === 'ready') {
+        this.#sendScore(request);
+      } else if (this.#state.kind === 'failed') {
+        this.#settle(request)?.reject(new EngineError(this.#state.problem));
+      } else {
+        // Sent as soon as the model is loaded.
+        this.#startIfOff();
+      }
+    });
+  }
+
+  setVisible(document: string, visible: readonly number[]): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.kind === 'score' && pending.message.document === document) {
+        pending.visible = visible;
+      }
+    }
+    this.#post({ type: 'visible', document, visible });
+  }
+
+  distributions(
+    document: string,
+    score: number,
+    tokens: readonly number[],
+    top: number,
+    logits = false,
+  ): Promise<readonly Distribution[]> {
+    if (this.#state.kind !== 'ready') {
+      return Promise.reject(new CancelledError());
+    }
+    const request = this.#nextRequest++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(request, { kind: 'distribution', resolve, reject });
+      this.#post({ type: 'distribution', request, score, document, tokens, top, logits });
+    });
+  }
+
+  forget(document: string): void {
+    this.#cancelScores(document);
+    this.#post({ type: 'forget', document });
+  }
+
+  configure(settings: EngineSettings): void {
+    const old = this.#settings;
+    if (
+      old.folder === settings.folder &&
+      old.device === settings.device &&
+      old.threads === settings.threads
+    ) {
+      return;
+    }
+    this.#settings = settings;
+    if (this.#state.kind !== 'off') {
+      this.restart().catch((error) => this.#log(`restart after a change of settings: ${error.message}`));
+    }
+  }
+
+  async restart(): Promise<void> {
+    this.#crashes = 0;
+    this.#excluded = {};
+    this.#setState({ kind: 'starting' });
+    await this.#end();
+    await this.ensureReady();
+  }
+
+  async stop(): Promise<void> {
+    this.#setState({ kind: 'off' });
+    this.#failAll(new CancelledError());
+    await this.#end();
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#failAll(new CancelledError());
+    void this.#end();
+    this.#state = { kind: 'off' };
+    this.#listeners.clear();
+  }
+
+  #setState(state: EngineState): void {
+    this.#state = state;
+    for (const listener of [...this.#listeners]) {
+      listener(state);
+    }
+  }
+
+  #startIfOff(): void {
+    if (!this.#child && !this.#restartTimer && !this.#isDisposed) {
+      this.#start();
+    }
+  }
+
+  #start(): void {
+    this.#setState({ kind: 'starting' });
+    const child = fork(this.#hostPath, [], {
+      serialization: 'advanced',
+      // A debugger of the parent must not be inherited, and Electron has to behave as Node.
+      execArgv: [],
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.#child = child;
+    this.#trying = undefined;
+    this.#loadRequest = this.#nextRequest++;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => this.#log(text.trimEnd()));
+    }
+    child.on('message', (message: FromHost) => {
+      if (this.#child === child) {
+        this.#receive(message);
+      }
+    });
+    child.on('error', (error) => this.#log(`engine process: ${error.message}`));
+    child.on('exit', (code, signal) => {
+      if (this.#child === child) {
+        this.#child = undefined;
+        this.#crashed(signal ? `was ended by ${signal}` : `ended with code ${code}`);
+      }
+    });
+    child.send({
+      type: 'load',
+      request: this.#loadRequest,
+      folder: this.#settings.folder,
+      device: this.#settings.device,
+      excluded: this.#excluded,
+      threads: this.#settings.threads,
+    } satisfies ToHost);
+  }
+
+  /** Ends the process, if there is one, without counting it as a crash. Resolves when it is gone. */
+  async #end(): Promise<void> {
+    clearTimeout(this.#restartTimer);
+    this.#restartTimer = undefined;
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) {
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => child.kill('SIGKILL'), SHUTDOWN_GRACE);
+      child.once('exit', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (child.connected) {
+        child.send({ type: 'shutdown' } satisfies ToHost, () => {});
+      } else {
+        child.kill('SIGKILL');
+      }
+    });
+  }
+
+  #crashed(how: string): void {
+    this.#crashes++;
+    this.#log(`The engine's process ${how} (${this.#crashes} in a row).`);
+    if (this.#trying) {
+      // The device is left out from now on, and the next attempt is free.
+      this.#excluded[this.#trying] = `the process ${how} while it was tried.`;
+      this.#trying = undefined;
+      this.#crashes--;
+    }
+    for (const [request, pending] of this.#pending) {
+      if (pending.kind === 'distribution') {
+        this.#pending.delete(request);
+        pending.reject(new CancelledError());
+      }
+    }
+    if (this.#crashes >= MOST_CRASHES) {
+      this.#fail({
+        code: 'crashed',
+        message: `The engine's process ${how}, ${this.#crashes} times in a row.`,
+        advice: 'Try again, choose another device in the settings, or look into the log.',
+      });
+      return;
+    }
+    this.#setState({ kind: 'starting' });
+    this.#restartTimer = setTimeout(
+      () => {
+        this.#restartTimer = undefined;
+        this.#start();
+      },
+      FIRST_PAUSE * 2 ** (this.#crashes - 1),
+    );
+  }
+
+  #fail(problem: EngineProblem): void {
+    this.#setState({ kind: 'failed', problem });
+    this.#failAll(new EngineError(problem));
+  }
+
+  #failAll(error: Error): void {
+    const waiters = this.#waiters.splice(0);
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const waiter of waiters) {
+      waiter.reject(error);
+    }
+    for (const entry of pending) {
+      entry.reject(error);
+    }
+  }
+
+  #post(message: ToHost): void {
+    if (this.#child?.connected && this.#state.kind === 'ready') {
+      this.#child.send(message, (error) => error && this.#log(`message ${message.type}: ${error.message}`));
+    }
+  }
+
+  #sendScore(request: number): void {
+    const pending = this.#pending.get(request);
+    if (pending?.kind === 'score') {
+      this.#post({ ...pending.message, visible: pending.visible });
+    }
+  }
+
+  #settle(request: number): PendingScore | PendingDistribution | undefined {
+    const pending = this.#pending.get(request);
+    this.#pending.delete(request);
+    return pending;
+  }
+
+  #cancel(request: number): void {
+    const pending = this.#settle(request);
+    if (pending) {
+      this.#post({ type: 'cancel', request });
+      pending.reject(new CancelledError());
+    }
+  }
+
+  #cancelScores(document: string): void {
+    for (const [request, pending] of [...this.#pending]) {
+      if (pending.kind === 'score' && pending.message.document === document) {
+        this.#cancel(request);
+      }
+    }
+  }
+
+  #receive(message: FromHost): void {
+    switch (message.type) {
+      case 'hello':
+        break;
+      case 'log':
+        this.#log(message.line);
+        break;
+      case 'loading':
+        this.#setState({ kind: 'loading', model: message.model });
+        break;
+      case 'trying':
+        this.#trying = message.provider;
+        break;
+      case 'loaded':
+        this.#loaded(message);
+        break;
+      case 'layout': {
+        const pending = this.#pending.get(message.request);
+        if (pending?.kind === 'score') {
+          pending.listener.layout(message.layout, message.request);
+        }
+        break;
+      }
+      case 'scores': {
+        this.#crashes = 0;
+        const pending = this.#pending.get(message.request);
+        if (pending?.kind === 'score') {
+          pending.listener.scores(message.from, message.scores, message.done);
+        }
+        break;
+      }
+      case 'scored': {
+        const pending = this.#settle(message.request);
+        if (pending?.kind === 'score') {
+          pending.resolve(message.statistics);
+        }
+        break;
+      }
+      case 'distributions': {
+        const pending = this.#settle(message.request);
+        if (pending?.kind === 'distribution') {
+          pending.resolve(message.distributions);
+        }
+        break;
+      }
+      case 'cancelled':
+        this.#settle(message.request)?.reject(new CancelledError());
+        break;
+      case 'problem':
+        this.#problem(message.request, message.problem);
+        break;
+    }
+  }
+
+  #loaded(message: Extract<FromHost, { type: 'loaded' }>): void {
+    this.#trying = undefined;
+    const { model, device, degraded } = message;
+    const state: Ready = { kind: 'ready', model, device, ...(degraded === undefined ? {} : { degraded }) };
+    this.#log(`${model.name} on ${device.provider} (${device.name}). ${device.reasons.join(' ')}`);
+    // What waited for the model, or was under way when the last process died. Before the state is announced:
+    // listeners may ask for more.
+    const waiting = [...this.#pending.keys()];
+    this.#state = state;
+    for (const request of waiting) {
+      this.#sendScore(request);
+    }
+    this.#setState(state);
+    for (const waiter of this.#waiters.splice(0)) {
+      waiter.resolve(state);
+    }
+  }
+
+  #problem(request: number, problem: EngineProblem): void {
+    this.#log(`${problem.message} ${problem.advice}`);
+    if (request === this.#loadRequest) {
+      this.#trying = undefined;
+      void this.#end();
+      this.#fail(problem);
+      return;
+    }
+    this.#settle(request)?.reject(new EngineError(problem));
+  }
+}

@@ -1,0 +1,250 @@
+/** The engine's child process: owns ONNX Runtime and one loaded model. */
+import { existsSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { dirname, join } from 'node:path';
+import type * as OnnxRuntime from 'onnxruntime-node';
+import {
+  PROVIDER_NAMES,
+  type Provider,
+  physicalCores,
+  processorName,
+  providersOf,
+  verify,
+} from '../model/devices';
+import { ModelError } from '../model/errors';
+import { type ModelFolder, openModelFolder } from '../model/folder';
+import { Network, type Runtime } from '../model/network';
+import { ByteTokenizer } from '../model/tokenizer';
+import type { DeviceInfo, EngineProblem, FromHost, LoadRequest, ToHost } from './protocol';
+import { Scorer } from './scorer';
+
+/** Cores up to which all are used: on so few, leaving one idle would cost half of the speed. */
+const FEW_CORES = 2;
+
+function send(message: FromHost): void {
+  process.send?.(message);
+}
+
+function report(request: number, error: unknown): void {
+  send({ type: 'problem', request, problem: problemOf(error) });
+}
+
+function problemOf(error: unknown): EngineProblem {
+  if (error instanceof ModelError) {
+    return { code: error.code, message: error.message, advice: error.advice };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  send({ type: 'log', line: error instanceof Error ? (error.stack ?? message) : message });
+  return {
+    code: 'internal',
+    message: `The engine failed: ${message.split('\n')[0]}`,
+    advice: 'Restart the engine; if it happens again, report it with the log.',
+  };
+}
+
+/** Loads the native library, which some platforms lack. @throws ModelError */
+function loadRuntime(): Runtime & typeof OnnxRuntime {
+  try {
+    // Required here and not imported above: a missing binary has to become a message, not a crash.
+    return require('onnxruntime-node');
+  } catch (error) {
+    throw new ModelError(
+      'platform',
+      `ONNX Runtime cannot be loaded on ${process.platform} ${process.arch}: ${(error as Error).message.split('\n')[0]}`,
+      process.platform === 'darwin' && process.arch === 'x64'
+        ? 'onnxruntime-node has no binary for Macs with an Intel processor: use Apple silicon, Windows or Linux.'
+        : 'Install the dependencies again (npm ci).',
+    );
+  }
+}
+
+/** A model on a device, and why on this one. */
+interface Loaded {
+  readonly network: Network;
+  readonly device: DeviceInfo;
+  readonly degraded: string | undefined;
+}
+
+function threadsFor(asked: number): number {
+  const cores = physicalCores();
+  return asked > 0 ? asked : cores > FEW_CORES ? cores - 1 : cores;
+}
+
+/**
+ * Loads the model on the device that was asked for. Every device but the CPU must first compute the
+ * manifest's verification page correctly; one that does not is left for the next, and at last the CPU.
+ */
+async function loadOnDevice(runtime: Runtime, folder: ModelFolder, request: LoadRequest): Promise<Loaded> {
+  const available = providersOf(process.platform, process.arch);
+  if (!available) {
+    throw new ModelError(
+      'platform',
+      `There is no ONNX Runtime for ${process.platform} ${process.arch}.`,
+      'Use Windows, Linux or a Mac with Apple silicon.',
+    );
+  }
+  const threads = threadsFor(request.threads);
+  const asked: Provider | undefined = request.device === 'auto' ? undefined : request.device;
+  const reasons: string[] = [];
+  const candidates = asked && asked !== 'cpu' ? [asked, 'cpu' as const] : asked ? [asked] : available;
+  for (const provider of candidates) {
+    const name = PROVIDER_NAMES[provider];
+    if (!available.includes(provider)) {
+      reasons.push(`${name}: not in ONNX Runtime's build for ${process.platform} ${process.arch}.`);
+      continue;
+    }
+    const excluded = request.excluded[provider];
+    if (excluded !== undefined) {
+      reasons.push(`${name}: ${excluded}`);
+      continue;
+    }
+    if (provider === 'cpu') {
+      const network = await Network.load(runtime, folder, { provider, threads });
+      reasons.push(`CPU: ${threads} ${threads === 1 ? 'thread' : 'threads'} on ${physicalCores()} cores.`);
+      const device: DeviceInfo = { provider, name: processorName(), threads, reasons };
+      const degraded = asked && asked !== 'cpu' ? reasons[0] : undefined;
+      return { network, device, degraded };
+    }
+    if (provider === 'cuda' && !isCudaInstalled()) {
+      reasons.push(`${name}: its files are not installed.`);
+      continue;
+    }
+    send({ type: 'trying', request: request.request, provider });
+    const network = await tryDevice(runtime, folder, provider, threads, reasons);
+    if (network) {
+      return { network, device: { provider, name, threads, reasons }, degraded: undefined };
+    }
+  }
+  throw new ModelError('device', 'No device can run the model.', 'Choose the CPU in the settings.');
+}
+
+/** What a library said, as short as a menu wants it; the whole goes to the log. */
+function reasonIn(error: unknown): string {
+  const cause = error instanceof ModelError ? error.cause : error;
+  const message = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0];
+  send({ type: 'log', line: message });
+  if (/adapter|vulkan|WebGpuContext/i.test(message)) {
+    return 'no graphics device was found';
+  }
+  if (/shared library|dlopen|LoadLibrary|cannot open shared object/i.test(message)) {
+    return 'its libraries cannot be loaded';
+  }
+  return message.replace(/^.*:\s+/, '').slice(0, 120);
+}
+
+/** CUDA's part of ONNX Runtime is an optional download; asking for it without would only fail with noise. */
+function isCudaInstalled(): boolean {
+  const folder = join(dirname(require.resolve('onnxruntime-node/package.json')), 'bin', 'napi-v6');
+  return existsSync(join(folder, process.platform, process.arch, 'libonnxruntime_providers_cuda.so'));
+}
+
+async function tryDevice(
+  runtime: Runtime,
+  folder: ModelFolder,
+  provider: Provider,
+  threads: number,
+  reasons: string[],
+): Promise<Network | undefined> {
+  const name = PROVIDER_NAMES[provider];
+  let network: Network | undefined;
+  try {
+    network = await Network.load(runtime, folder, { provider, threads });
+    const { passed, mean, largest } = await verify(network, folder.manifest);
+    const difference = `mean difference ${mean.toPrecision(2)} nats, largest ${largest.toPrecision(2)}`;
+    if (passed) {
+      reasons.push(`${name}: computes the verification page correctly (${difference}).`);
+      return network;
+    }
+    reasons.push(`${name}: computes wrong numbers (${difference} on the verification page).`);
+  } catch (error) {
+    reasons.push(`${name}: not usable here (${reasonIn(error)}).`);
+  }
+  await network?.release();
+  return undefined;
+}
+
+/** Takes the parent's messages in turn. */
+class Host {
+  #scorer: Scorer | undefined;
+  /** Loading is serialised: a second `load` waits for the first to end. */
+  #loading: Promise<void> = Promise.resolve();
+
+  receive(message: ToHost): void {
+    switch (message.type) {
+      case 'load':
+        this.#loading = this.#loading.then(() => this.#load(message));
+        break;
+      case 'score':
+        this.#whenLoaded(message.request, (scorer) => scorer.score(message));
+        break;
+      case 'distribution':
+        this.#whenLoaded(message.request, (scorer) => scorer.ask(message));
+        break;
+      case 'visible':
+        this.#scorer?.setVisible(message.document, message.visible);
+        break;
+      case 'cancel':
+        this.#scorer?.cancel(message.request);
+        break;
+      case 'forget':
+        this.#scorer?.forget(message.document);
+        break;
+      case 'shutdown':
+        process.exit(0);
+    }
+  }
+
+  #whenLoaded(request: number, then: (scorer: Scorer) => void): void {
+    if (this.#scorer) {
+      then(this.#scorer);
+      return;
+    }
+    report(request, new ModelError('model-missing', 'No model is loaded.', 'Restart the engine.'));
+  }
+
+  async #load(request: LoadRequest): Promise<void> {
+    try {
+      const old = this.#scorer;
+      this.#scorer = undefined;
+      await old?.close();
+      send({ type: 'loading', request: request.request, model: request.folder });
+      const runtime = loadRuntime();
+      const folder = await openModelFolder(request.folder);
+      send({ type: 'loading', request: request.request, model: folder.manifest.name });
+      const tokenizer = await ByteTokenizer.load(folder);
+      const { network, device, degraded } = await loadOnDevice(runtime, folder, request);
+      const { manifest } = folder;
+      this.#scorer = new Scorer(runtime, network, tokenizer, send, report);
+      send({
+        type: 'loaded',
+        request: request.request,
+        model: {
+          id: manifest.id,
+          name: manifest.name,
+          folder: folder.path,
+          parameters: manifest.parameters,
+          vocabularySize: manifest.vocabularySize,
+          contextWindow: manifest.contextWindow,
+        },
+        device,
+        ...(degraded === undefined ? {} : { degraded }),
+      });
+    } catch (error) {
+      report(request.request, error);
+    }
+  }
+}
+
+try {
+  // Below normal: the editor comes first. Not every system lets a process do this.
+  setPriority(process.pid, 5);
+} catch {}
+
+const host = new Host();
+process.on('message', (message: ToHost) => host.receive(message));
+process.on('disconnect', () => process.exit(0));
+process.on('uncaughtException', (error) => {
+  send({ type: 'log', line: `uncaught: ${error.stack ?? error.message}` });
+  process.exit(70);
+});
+send({ type: 'hello' });

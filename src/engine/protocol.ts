@@ -1,0 +1,181 @@
+/**
+ * The one protocol between the extension (or the command line) and the engine's child process.
+ *
+ * Messages travel over `child_process` IPC with `serialization: 'advanced'`, so typed arrays stay typed
+ * arrays. Every request carries an id; answers to a request that was cancelled or replaced are dropped.
+ */
+import type { TokenLayout, TokenScores } from '../loss/lossMap';
+
+/** What the user can ask for. */
+export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
+/** An ONNX Runtime execution provider, by its onnxruntime-node name. */
+export type ExecutionProvider = Exclude<DeviceChoice, 'auto'>;
+
+/** The loaded model, as users and reports see it. */
+export interface ModelInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly folder: string;
+  readonly parameters: number;
+  readonly vocabularySize: number;
+  readonly contextWindow: number;
+}
+
+/** The device that computes, and why this one. */
+export interface DeviceInfo {
+  readonly provider: ExecutionProvider;
+  readonly name: string;
+  readonly threads: number;
+  /** One entry per device that was considered: what happened. */
+  readonly reasons: readonly string[];
+}
+
+/** What went wrong, for the user: one sentence each. */
+export interface EngineProblem {
+  readonly code:
+    | 'model-missing'
+    | 'model-invalid'
+    | 'checksum'
+    | 'device'
+    | 'non-finite'
+    | 'platform'
+    | 'crashed'
+    | 'internal';
+  /** What was wrong and where; names the file if there is one. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice: string;
+}
+
+/** States of the engine that the user can see (DESIGN §5). */
+export type EngineState =
+  | { readonly kind: 'off' }
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'downloading'; readonly model: string; readonly done: number; readonly total: number }
+  | { readonly kind: 'loading'; readonly model: string }
+  | {
+      readonly kind: 'ready';
+      readonly model: ModelInfo;
+      readonly device: DeviceInfo;
+      /** Why the engine runs with less than what was asked for, if so. */
+      readonly degraded?: string;
+    }
+  | { readonly kind: 'failed'; readonly problem: EngineProblem };
+
+export interface LoadRequest {
+  readonly type: 'load';
+  readonly request: number;
+  readonly folder: string;
+  readonly device: DeviceChoice;
+  /** Devices that brought the process down before, with what happened; not tried again. */
+  readonly excluded: Readonly<Partial<Record<ExecutionProvider, string>>>;
+  /** CPU threads; 0 lets the engine choose. */
+  readonly threads: number;
+}
+
+export interface ScoreRequest {
+  readonly type: 'score';
+  readonly request: number;
+  /** Identifies the document; a newer request for the same document cancels the older one. */
+  readonly document: string;
+  readonly text: string;
+  /** UTF-16 ranges [start, end) on screen, in order of importance; flattened pairs. */
+  readonly visible: readonly number[];
+}
+
+/** Alternatives at tokens of the document's latest score request. */
+export interface DistributionRequest {
+  readonly type: 'distribution';
+  readonly request: number;
+  /** The request number of the `score` whose tokens are meant. */
+  readonly score: number;
+  readonly document: string;
+  /** Indices of the tokens to be explained. */
+  readonly tokens: readonly number[];
+  /** Number of top entries of each distribution. */
+  readonly top: number;
+  /** Also return the logits of the whole vocabulary. */
+  readonly logits: boolean;
+}
+
+export type ToHost =
+  | LoadRequest
+  | ScoreRequest
+  | DistributionRequest
+  | { readonly type: 'visible'; readonly document: string; readonly visible: readonly number[] }
+  | { readonly type: 'cancel'; readonly request: number }
+  | { readonly type: 'forget'; readonly document: string }
+  | { readonly type: 'shutdown' };
+
+/** One entry of a next-token distribution. */
+export interface Alternative {
+  readonly id: number;
+  /** The token's text; bytes that are not whole characters appear as U+FFFD. */
+  readonly text: string;
+  /** The raw logit. */
+  readonly logit: number;
+  /** −log q of this entry, in nats. */
+  readonly nats: number;
+}
+
+/** The model's distribution before one token of a document. */
+export interface Distribution {
+  /** Index of the token in the document. */
+  readonly token: number;
+  /** The token that really follows. */
+  readonly target: Alternative;
+  /** 1-based rank of the target among the whole vocabulary. */
+  readonly rank: number;
+  /** log Σ exp z, in nats. */
+  readonly logSumExp: number;
+  /** Entropy of the distribution, in nats. */
+  readonly entropy: number;
+  /** The most probable entries, best first. */
+  readonly top: readonly Alternative[];
+  /** [vocabulary] raw logits, when asked for. */
+  readonly logits?: Float32Array;
+}
+
+export type FromHost =
+  | { readonly type: 'hello' }
+  | { readonly type: 'loading'; readonly request: number; readonly model: string }
+  /** A device is about to be tried: should the process die now, this device was to blame. */
+  | { readonly type: 'trying'; readonly request: number; readonly provider: ExecutionProvider }
+  | {
+      readonly type: 'loaded';
+      readonly request: number;
+      readonly model: ModelInfo;
+      readonly device: DeviceInfo;
+      readonly degraded?: string;
+    }
+  | { readonly type: 'layout'; readonly request: number; readonly layout: TokenLayout }
+  | {
+      readonly type: 'scores';
+      readonly request: number;
+      /** Index of the first token. */
+      readonly from: number;
+      readonly scores: TokenScores;
+      /** Tokens scored so far, of all the document's. */
+      readonly done: number;
+    }
+  | { readonly type: 'scored'; readonly request: number; readonly statistics: ScoreStatistics }
+  | {
+      readonly type: 'distributions';
+      readonly request: number;
+      readonly distributions: readonly Distribution[];
+    }
+  | { readonly type: 'cancelled'; readonly request: number }
+  | { readonly type: 'problem'; readonly request: number; readonly problem: EngineProblem }
+  | { readonly type: 'log'; readonly line: string };
+
+/** What scoring a document cost. */
+export interface ScoreStatistics {
+  /** Seconds from the request to the last score. */
+  readonly seconds: number;
+  /** Tokens that went through the backbone, overlaps included, cached pages not. */
+  readonly tokensRun: number;
+  /** Pages whose scores were found in the cache. */
+  readonly pagesCached: number;
+  readonly pages: number;
+}

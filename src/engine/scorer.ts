@@ -1,0 +1,548 @@
+/** Scores documents page by page and chunk by chunk, and answers questions about their tokens. */
+import { createHash } from 'node:crypto';
+import type { TokenLayout, TokenScores } from '../loss/lossMap';
+import { ModelError } from '../model/errors';
+import { type KeyValueCache, type Network, type Runtime, truncateCache } from '../model/network';
+import type { ByteTokenizer } from '../model/tokenizer';
+import { lineStarts } from '../text/lines';
+import { layOutPages, type PageLimits, pageLimitsFor } from '../text/pages';
+import { tokenRanges } from '../text/utf8';
+import type { Alternative, Distribution, DistributionRequest, FromHost, ScoreRequest } from './protocol';
+import { ResultCache } from './resultCache';
+
+/**
+ * Positions that one run of the backbone takes. Chunk borders lie at multiples of this from the beginning of
+ * a page's context, whatever was cached: so a result has the same bits however it came about. A run of 256
+ * positions takes well under a second, and its matrix products are as fast as those of longer ones.
+ */
+export const CHUNK = 256;
+
+/** Rows of the vocabulary-wide distribution that are computed at once when many tokens are asked for. */
+const DISTRIBUTION_ROWS = 32;
+
+/** One run of the backbone within a page: rows [from, to), row r predicting token `context + r`. */
+interface Chunk {
+  readonly from: number;
+  readonly to: number;
+  /** Digest of the context's ids up to the end of this chunk. */
+  readonly digest: string;
+  /** First row whose token the page scores; `to` when the chunk lies in the overlap altogether. */
+  readonly firstScored: number;
+  /** Names the chunk's scores: the context, the last row's token, and the rows that count. */
+  readonly key: string;
+}
+
+interface Page {
+  readonly index: number;
+  /** First token of the context. */
+  readonly context: number;
+  /** First token that is scored, and the one after the last. */
+  readonly start: number;
+  readonly end: number;
+  readonly chunks: readonly Chunk[];
+}
+
+/** One document's latest score request. */
+interface Job {
+  readonly request: number;
+  readonly document: string;
+  readonly layout: TokenLayout;
+  readonly pages: readonly Page[];
+  /** Indices of the pages that still lack scores. */
+  readonly pending: Set<number>;
+  /** Scores as far as they are there. */
+  readonly scores: TokenScores;
+  readonly startedAt: number;
+  visible: readonly number[];
+  done: number;
+  tokensRun: number;
+  pagesCached: number;
+  finished: boolean;
+}
+
+/** The page whose chunks are being run, between two runs. */
+interface Progress {
+  readonly job: Job;
+  readonly page: Page;
+  next: number;
+  past: KeyValueCache | undefined;
+}
+
+/**
+ * Cuts a text into tokens and pages.
+ * @throws ModelError when the tokenizer does not keep the text
+ */
+export function prepare(tokenizer: ByteTokenizer, text: string, limits: PageLimits): TokenLayout {
+  const { ids, byteLengths } = tokenizer.encode(text);
+  const none = new Uint32Array();
+  // A text of nothing but bytes that the vocabulary lacks has no tokens either.
+  const { starts, ends } = ids.length === 0 ? { starts: none, ends: none } : tokenRanges(text, byteLengths);
+  const { pageStarts, pageContexts } = layOutPages({ ids, starts }, lineStarts(text), limits);
+  return { starts, ends, ids, pageStarts, pageContexts };
+}
+
+/** Owns the work queue of one loaded model. Everything is asynchronous between runs; a run blocks. */
+export class Scorer {
+  readonly #cache: ResultCache;
+  readonly #limits: PageLimits;
+  /** Most recent last. */
+  readonly #jobs = new Map<string, Job>();
+  readonly #questions: DistributionRequest[] = [];
+  #progress: Progress | undefined;
+  #pumping = false;
+  #closed = false;
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly network: Network,
+    private readonly tokenizer: ByteTokenizer,
+    private readonly send: (message: FromHost) => void,
+    private readonly problem: (request: number, error: unknown) => void,
+    cache: ResultCache = new ResultCache(),
+  ) {
+    this.#cache = cache;
+    this.#limits = pageLimitsFor(network.manifest.contextWindow);
+  }
+
+  /** Begins to score a document; a request for the same document that is under way is cancelled. */
+  score(request: ScoreRequest): void {
+    this.#drop(request.document);
+    try {
+      const job = this.#begin(request);
+      this.#jobs.set(request.document, job);
+      this.send({ type: 'layout', request: job.request, layout: job.layout });
+      this.#sendCached(job);
+      this.#finishIfDone(job);
+    } catch (error) {
+      this.problem(request.request, error);
+    }
+    void this.#pump();
+  }
+
+  /** Asks for distributions; answered before any further scoring. */
+  ask(request: DistributionRequest): void {
+    this.#questions.push(request);
+    void this.#pump();
+  }
+
+  /** Takes note of what is on screen. */
+  setVisible(document: string, visible: readonly number[]): void {
+    const job = this.#jobs.get(document);
+    if (job) {
+      job.visible = visible;
+    }
+  }
+
+  /** Cancels a request. */
+  cancel(request: number): void {
+    for (const job of this.#jobs.values()) {
+      if (job.request === request && !job.finished) {
+        this.#drop(job.document);
+      }
+    }
+  }
+
+  /** Gives a document's layout and scores up; what is cached by content stays for a while. */
+  forget(document: string): void {
+    this.#drop(document);
+  }
+
+  /** Stops all work and gives the model's memory back once the run under way has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const document of [...this.#jobs.keys()]) {
+      this.#drop(document);
+    }
+    while (this.#pumping) {
+      await turn();
+    }
+    await this.network.release();
+  }
+
+  #begin(request: ScoreRequest): Job {
+    const layout = prepare(this.tokenizer, request.text, this.#limits);
+    const tokens = layout.ids.length;
+    const pages = this.#pagesOf(layout);
+    return {
+      request: request.request,
+      document: request.document,
+      layout,
+      pages,
+      pending: new Set(pages.keys()),
+      scores: {
+        nats: new Float32Array(tokens).fill(Number.NaN),
+        entropy: new Float32Array(tokens),
+        varentropy: new Float32Array(tokens),
+        rank: new Uint32Array(tokens),
+      },
+      startedAt: performance.now(),
+      visible: request.visible,
+      done: 0,
+      tokensRun: 0,
+      pagesCached: 0,
+      finished: false,
+    };
+  }
+
+  #pagesOf(layout: TokenLayout): Page[] {
+    const pages: Page[] = [];
+    const { ids, pageStarts, pageContexts } = layout;
+    for (let index = 0; index < pageStarts.length; index++) {
+      const context = pageContexts[index];
+      const start = pageStarts[index];
+      const end = index + 1 < pageStarts.length ? pageStarts[index + 1] : ids.length;
+      const chunks: Chunk[] = [];
+      let digest = '';
+      for (let from = 0; from < end - context; from += CHUNK) {
+        const to = Math.min(from + CHUNK, end - context);
+        const inputs = this.#inputs(layout, context, from, to);
+        digest = createHash('sha256').update(digest).update(inputs).digest('base64');
+        const firstScored = Math.min(Math.max(start - context, from), to);
+        chunks.push({
+          from,
+          to,
+          digest,
+          firstScored,
+          key: `${digest} ${ids[context + to - 1]} ${firstScored}`,
+        });
+      }
+      pages.push({ index, context, start, end, chunks });
+    }
+    return pages;
+  }
+
+  /** The ids that the backbone reads for rows [from, to): the document separator, then the context's tokens. */
+  #inputs(layout: TokenLayout, context: number, from: number, to: number): Uint32Array {
+    const inputs = new Uint32Array(to - from);
+    for (let row = from; row < to; row++) {
+      inputs[row - from] = row === 0 ? this.network.manifest.separatorTokenId : layout.ids[context + row - 1];
+    }
+    return inputs;
+  }
+
+  #sendCached(job: Job): void {
+    for (const page of job.pages) {
+      let complete = true;
+      for (const chunk of page.chunks) {
+        const scores = chunk.firstScored === chunk.to ? undefined : this.#cache.scores(chunk.key);
+        if (scores) {
+          this.#deliver(job, page, chunk, scores);
+        } else if (chunk.firstScored < chunk.to) {
+          complete = false;
+        }
+      }
+      if (complete) {
+        job.pending.delete(page.index);
+        job.pagesCached++;
+      }
+    }
+  }
+
+  #deliver(job: Job, page: Page, chunk: Chunk, scores: TokenScores): void {
+    const from = page.context + chunk.firstScored;
+    if (!Number.isNaN(job.scores.nats[from])) {
+      return;
+    }
+    job.scores.nats.set(scores.nats, from);
+    job.scores.entropy.set(scores.entropy, from);
+    job.scores.varentropy.set(scores.varentropy, from);
+    job.scores.rank.set(scores.rank, from);
+    job.done += scores.nats.length;
+    this.send({ type: 'scores', request: job.request, from, scores, done: job.done });
+  }
+
+  #finishIfDone(job: Job): void {
+    if (job.pending.size > 0 || job.finished) {
+      return;
+    }
+    job.finished = true;
+    this.send({
+      type: 'scored',
+      request: job.request,
+      statistics: {
+        seconds: (performance.now() - job.startedAt) / 1000,
+        tokensRun: job.tokensRun,
+        pagesCached: job.pagesCached,
+        pages: job.pages.length,
+      },
+    });
+  }
+
+  #drop(document: string): void {
+    const job = this.#jobs.get(document);
+    if (!job) {
+      return;
+    }
+    this.#jobs.delete(document);
+    if (!job.finished) {
+      this.send({ type: 'cancelled', request: job.request });
+    }
+    if (this.#progress?.job === job) {
+      this.#keepProgress();
+    }
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) {
+      return;
+    }
+    this.#pumping = true;
+    try {
+      while (!this.#closed) {
+        const question = this.#questions.shift();
+        if (question) {
+          await this.#answer(question).catch((error) => this.problem(question.request, error));
+        } else if (!(await this.#step())) {
+          break;
+        }
+        // Messages that came in during the run are read here.
+        await turn();
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  /** Runs one chunk of the most wanted page. @returns false when there is nothing to do */
+  async #step(): Promise<boolean> {
+    const wanted = this.#mostWanted();
+    if (!wanted) {
+      return false;
+    }
+    const { job, page } = wanted;
+    try {
+      await this.#runChunk(job, page);
+      if (!job.pending.has(page.index)) {
+        this.#finishIfDone(job);
+      }
+    } catch (error) {
+      this.#progress = undefined;
+      if (this.#jobs.get(job.document) === job) {
+        this.#jobs.delete(job.document);
+        job.finished = true;
+        this.problem(job.request, error);
+      }
+    }
+    return true;
+  }
+
+  /** The page under way unless something on screen waits; then what is on screen, then the nearest to it. */
+  #mostWanted(): { job: Job; page: Page } | undefined {
+    let best: { job: Job; page: Page; distance: number } | undefined;
+    const jobs = [...this.#jobs.values()].reverse();
+    for (const job of jobs) {
+      for (const index of job.pending) {
+        const page = job.pages[index];
+        const distance = this.#distance(job, page);
+        if (!best || distance < best.distance) {
+          best = { job, page, distance };
+        }
+      }
+    }
+    const current = this.#progress;
+    if (best && current && this.#jobs.get(current.job.document) === current.job) {
+      const isCurrentVisible = this.#distance(current.job, current.page) === 0;
+      if (isCurrentVisible || best.distance > 0) {
+        return current;
+      }
+    }
+    return best;
+  }
+
+  /** UTF-16 code units between a page and the nearest visible range; 0 when it is on screen. */
+  #distance(job: Job, page: Page): number {
+    const start = job.layout.starts[page.start];
+    const end = job.layout.ends[page.end - 1];
+    let nearest = Number.POSITIVE_INFINITY;
+    for (let i = 0; i + 1 < job.visible.length; i += 2) {
+      nearest = Math.min(nearest, Math.max(0, job.visible[i] - end, start - job.visible[i + 1]));
+    }
+    return job.visible.length === 0 ? start + 1 : nearest;
+  }
+
+  /** Runs the next chunk of a page that lacks scores, and sends them. */
+  async #runChunk(job: Job, page: Page): Promise<void> {
+    if (this.#progress?.job !== job || this.#progress.page !== page) {
+      this.#keepProgress();
+      this.#progress = this.#resume(job, page);
+    }
+    const progress = this.#progress;
+    const chunk = page.chunks[progress.next];
+    const isLast = progress.next === page.chunks.length - 1;
+    const inputs = this.#inputs(job.layout, page.context, chunk.from, chunk.to);
+    const isWhole = inputs.length === CHUNK;
+    const { values, cache } = await this.network.run(inputs, progress.past, !isLast || isWhole);
+    job.tokensRun += inputs.length;
+    if (chunk.firstScored < chunk.to) {
+      await this.#scoreChunk(job, page, chunk, values);
+    }
+    progress.past = cache ?? progress.past;
+    progress.next++;
+    if (isLast) {
+      job.pending.delete(page.index);
+      this.#keepProgress();
+    }
+  }
+
+  /** Scores the rows of a chunk that count, unless they are known already. */
+  async #scoreChunk(job: Job, page: Page, chunk: Chunk, values: Float32Array): Promise<void> {
+    const known = this.#cache.hidden(chunk.key) && this.#cache.scores(chunk.key);
+    if (known) {
+      this.#deliver(job, page, chunk, known);
+      return;
+    }
+    const width = this.network.manifest.hidden;
+    const hidden = values.slice((chunk.firstScored - chunk.from) * width, (chunk.to - chunk.from) * width);
+    const targets = job.layout.ids.subarray(page.context + chunk.firstScored, page.context + chunk.to);
+    const scores = await this.network.score(hidden, targets);
+    this.#checkFinite(scores, page);
+    this.#cache.store(chunk.key, scores, hidden);
+    this.#deliver(job, page, chunk, scores);
+  }
+
+  #checkFinite(scores: TokenScores, page: Page): void {
+    for (const [name, values] of [
+      ['surprisal', scores.nats],
+      ['entropy', scores.entropy],
+      ['varentropy', scores.varentropy],
+    ] as const) {
+      if (!values.every(Number.isFinite)) {
+        throw new ModelError(
+          'non-finite',
+          `The model ${this.network.manifest.id} gave a ${name} that is not a finite number on page ${page.index + 1}.`,
+          'The model or the device computes wrongly: try the CPU (surprisal.device) or another model.',
+        );
+      }
+    }
+  }
+
+  /** The progress of a page from the longest part of it whose keys and values are kept. */
+  #resume(job: Job, page: Page): Progress {
+    // Chunks before the first one without scores need no run of their own, only their keys and values.
+    const wanted = page.chunks.findIndex(
+      (chunk) =>
+        chunk.firstScored < chunk.to && !(this.#cache.scores(chunk.key) && this.#cache.hidden(chunk.key)),
+    );
+    const most = wanted < 0 ? page.chunks.length - 1 : wanted;
+    const found = this.#cache.longestPrefix(
+      page.chunks.map((chunk) => chunk.digest),
+      most,
+    );
+    return found
+      ? {
+          job,
+          page,
+          next: found.chunks,
+          past: truncateCache(this.runtime, found.page.keyValue, found.chunks * CHUNK),
+        }
+      : { job, page, next: 0, past: undefined };
+  }
+
+  /** Keeps the keys and values of the page under way for the next edit, and leaves the page. */
+  #keepProgress(): void {
+    const progress = this.#progress;
+    this.#progress = undefined;
+    if (!progress?.past) {
+      return;
+    }
+    const chunks = Math.floor(progress.past.length / CHUNK);
+    const { job, page } = progress;
+    if (chunks > 0 && this.#distance(job, page) === 0) {
+      this.#cache.keepPage(`${job.document} ${page.chunks[0].digest}`, {
+        digests: page.chunks.slice(0, chunks).map((chunk) => chunk.digest),
+        keyValue: truncateCache(this.runtime, progress.past, chunks * CHUNK),
+      });
+    }
+  }
+
+  async #answer(question: DistributionRequest): Promise<void> {
+    const job = this.#jobs.get(question.document);
+    if (!job || job.request !== question.score) {
+      this.send({ type: 'cancelled', request: question.request });
+      return;
+    }
+    const width = this.network.manifest.hidden;
+    const distributions: Distribution[] = [];
+    for (let from = 0; from < question.tokens.length; from += DISTRIBUTION_ROWS) {
+      const tokens = question.tokens.slice(from, from + DISTRIBUTION_ROWS);
+      const hidden = new Float32Array(tokens.length * width);
+      for (const [row, token] of tokens.entries()) {
+        hidden.set(await this.#hiddenBefore(job, token), row * width);
+      }
+      const rows = await this.network.distribution(hidden, question.top, question.logits);
+      for (const [row, token] of tokens.entries()) {
+        distributions.push(this.#distributionOf(job, token, row, rows));
+      }
+    }
+    this.send({ type: 'distributions', request: question.request, distributions });
+  }
+
+  #distributionOf(
+    job: Job,
+    token: number,
+    row: number,
+    rows: Awaited<ReturnType<Network['distribution']>>,
+  ): Distribution {
+    const logSumExp = rows.logSumExp[row];
+    const entry = (id: number, logit: number): Alternative => ({
+      id,
+      text: this.tokenizer.textOf(id),
+      logit,
+      nats: logSumExp - logit,
+    });
+    const k = rows.topIds.length / rows.logSumExp.length;
+    const top: Alternative[] = [];
+    for (let i = row * k; i < (row + 1) * k; i++) {
+      top.push(entry(rows.topIds[i], rows.topLogits[i]));
+    }
+    const id = job.layout.ids[token];
+    const nats = job.scores.nats[token];
+    const vocabulary = this.network.manifest.vocabularySize;
+    const base = {
+      token,
+      target: { id, text: this.tokenizer.textOf(id), logit: logSumExp - nats, nats },
+      rank: job.scores.rank[token],
+      logSumExp,
+      entropy: job.scores.entropy[token],
+      top,
+    };
+    return rows.logits
+      ? { ...base, logits: rows.logits.slice(row * vocabulary, (row + 1) * vocabulary) }
+      : base;
+  }
+
+  /** The hidden state that predicts a token; runs its page when it is not kept. */
+  async #hiddenBefore(job: Job, token: number): Promise<Float32Array> {
+    const page = job.pages.find((candidate) => token >= candidate.start && token < candidate.end);
+    if (!page) {
+      throw new RangeError(`token ${token} of a document with ${job.layout.ids.length} tokens`);
+    }
+    const row = token - page.context;
+    const chunk = page.chunks[Math.floor(row / CHUNK)];
+    const width = this.network.manifest.hidden;
+    let hidden = this.#cache.hidden(chunk.key);
+    if (!hidden || Number.isNaN(job.scores.nats[token])) {
+      this.#keepProgress();
+      this.#progress = this.#resume(job, page);
+      do {
+        await this.#runChunk(job, page);
+        hidden = this.#cache.hidden(chunk.key);
+      } while (!hidden && this.#progress);
+      this.#finishIfDone(job);
+    }
+    if (!hidden) {
+      throw new ModelError(
+        'non-finite',
+        `The hidden state of token ${token} could not be kept.`,
+        'Raise the memory limits of the cache.',
+      );
+    }
+    const at = (row - chunk.firstScored) * width;
+    return hidden.subarray(at, at + width);
+  }
+}
+
+/** Lets the event loop read what has come in. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

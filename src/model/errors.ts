@@ -1,0 +1,26 @@
+/** What can be wrong with a model or its device. */
+export type ModelErrorCode =
+  | 'model-missing'
+  | 'model-invalid'
+  | 'checksum'
+  | 'device'
+  | 'non-finite'
+  | 'platform';
+
+/** Something is wrong with a model's files, its numbers or its device; made to be read by users. */
+export class ModelError extends Error {
+  /**
+   * @param message what was wrong and where, in one sentence; names the file if there is one
+   * @param advice what to do about it, in one sentence
+   * @param cause what a library said
+   */
+  constructor(
+    readonly code: ModelErrorCode,
+    message: string,
+    readonly advice: string,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+    this.name = 'ModelError';
+  }
+}

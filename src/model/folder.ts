@@ -1,0 +1,215 @@
+/** A model folder: its manifest and the proof that its files are what the manifest says. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join, normalize, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { ModelError } from './errors';
+
+/** Name of the manifest inside a model folder. */
+export const MANIFEST = 'surprisal.json';
+
+/** Size and SHA-256 of one file. */
+export interface FileRecord {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** The manifest of a model whose network is split into a backbone and a head (DESIGN §1, §7). */
+export interface ModelManifest {
+  readonly schema: 1;
+  readonly id: string;
+  readonly name: string;
+  readonly licence: string;
+  /** Number of parameters of the network. */
+  readonly parameters: number;
+  /** The token that separated documents in training: the context of a text's first token (DESIGN §3). */
+  readonly separatorTokenId: number;
+  /** The ONNX files, relative to the folder. */
+  readonly graphs: { readonly backbone: string; readonly head: string; readonly distribution: string };
+  /** Width d of the hidden states. */
+  readonly hidden: number;
+  readonly layers: number;
+  readonly keyValueHeads: number;
+  readonly headDim: number;
+  readonly vocabularySize: number;
+  /** Largest number of positions, the document separator included. */
+  readonly contextWindow: number;
+  /** A page with known surprisals (nats, of ids[1…]), by which a device is verified before it is trusted. */
+  readonly verification: { readonly ids: readonly number[]; readonly nats: readonly number[] };
+  /** Every file of the folder by its relative path. */
+  readonly files: Readonly<Record<string, FileRecord>>;
+}
+
+/** A model folder whose manifest was read and whose files were checked. */
+export interface ModelFolder {
+  readonly path: string;
+  readonly manifest: ModelManifest;
+  /** Absolute path of one of the folder's files. */
+  file(relative: string): string;
+}
+
+/**
+ * Reads a model folder's manifest and checks every file's presence, size and SHA-256.
+ * @throws ModelError that names the file
+ */
+export async function openModelFolder(path: string): Promise<ModelFolder> {
+  const manifest = await readManifest(path);
+  const folder: ModelFolder = { path, manifest, file: (relative) => join(path, relative) };
+  // Presence and sizes first: they are cheap, and say more than a wrong checksum would.
+  for (const [relative, record] of Object.entries(manifest.files)) {
+    await checkSize(folder.file(relative), record);
+  }
+  await Promise.all(
+    Object.entries(manifest.files).map(([relative, record]) => checkSum(folder.file(relative), record)),
+  );
+  return folder;
+}
+
+async function readManifest(path: string): Promise<ModelManifest> {
+  const file = join(path, MANIFEST);
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isDirectory()) {
+    throw new ModelError(
+      'model-missing',
+      found ? `${path} is not a folder.` : `There is no model folder at ${path}.`,
+      'Give the folder of a model, or clear the setting to use the bundled one.',
+    );
+  }
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    throw new ModelError(
+      'model-missing',
+      `The model folder ${path} has no readable ${MANIFEST}.`,
+      'Give a folder that was made for Surprisal, or clear the setting to use the bundled model.',
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalid(file, `is not JSON (${(error as Error).message})`);
+  }
+  return validate(file, value);
+}
+
+function invalid(file: string, why: string): ModelError {
+  return new ModelError('model-invalid', `${file} ${why}.`, 'Get the model folder again.');
+}
+
+function validate(file: string, value: unknown): ModelManifest {
+  if (typeof value !== 'object' || value === null) {
+    throw invalid(file, 'does not hold an object');
+  }
+  const record = value as Record<string, unknown>;
+  if (record.schema !== 1) {
+    throw invalid(file, `has schema ${JSON.stringify(record.schema)}, and only schema 1 is known`);
+  }
+  for (const key of ['id', 'name', 'licence']) {
+    if (typeof record[key] !== 'string' || record[key] === '') {
+      throw invalid(file, `lacks a text for "${key}"`);
+    }
+  }
+  for (const key of [
+    'parameters',
+    'hidden',
+    'layers',
+    'keyValueHeads',
+    'headDim',
+    'vocabularySize',
+    'contextWindow',
+  ]) {
+    if (!Number.isInteger(record[key]) || (record[key] as number) <= 0) {
+      throw invalid(file, `lacks a positive whole number for "${key}"`);
+    }
+  }
+  const vocabulary = record.vocabularySize as number;
+  if (!isTokenId(record.separatorTokenId, vocabulary)) {
+    throw invalid(file, 'lacks a vocabulary id for "separatorTokenId"');
+  }
+  const files = record.files as Record<string, unknown> | undefined;
+  if (typeof files !== 'object' || files === null) {
+    throw invalid(file, 'lacks "files"');
+  }
+  for (const [relative, entry] of Object.entries(files)) {
+    const { bytes, sha256 } = (entry ?? {}) as Partial<FileRecord>;
+    if (!isInside(relative)) {
+      throw invalid(file, `names a file outside of its folder (${relative})`);
+    }
+    if (!Number.isInteger(bytes) || typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) {
+      throw invalid(file, `lacks the size and SHA-256 of ${relative}`);
+    }
+  }
+  const graphs = (record.graphs ?? {}) as Record<string, unknown>;
+  for (const key of ['backbone', 'head', 'distribution']) {
+    if (typeof graphs[key] !== 'string' || !(graphs[key] in files)) {
+      throw invalid(file, `lacks "graphs.${key}", or does not list it among its files`);
+    }
+  }
+  for (const key of ['tokenizer.json', 'tokenizer_config.json']) {
+    if (!(key in files)) {
+      throw invalid(file, `does not list ${key}`);
+    }
+  }
+  const { ids, nats } = (record.verification ?? {}) as Partial<ModelManifest['verification']>;
+  if (
+    !Array.isArray(ids) ||
+    !Array.isArray(nats) ||
+    ids.length < 65 ||
+    nats.length !== ids.length - 1 ||
+    !ids.every((id) => isTokenId(id, vocabulary)) ||
+    !nats.every((value) => Number.isFinite(value))
+  ) {
+    throw invalid(file, 'lacks a verification page of at least 64 scored tokens');
+  }
+  return value as ModelManifest;
+}
+
+function isTokenId(value: unknown, vocabulary: number): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < vocabulary;
+}
+
+function isInside(relative: string): boolean {
+  const path = normalize(relative);
+  return path !== '..' && !path.startsWith(`..${sep}`) && !path.startsWith(sep) && !/^[A-Za-z]:/.test(path);
+}
+
+async function checkSize(file: string, record: FileRecord): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile()) {
+    throw new ModelError(
+      'model-missing',
+      `The model's file ${file} is missing.`,
+      'Get the model folder again.',
+    );
+  }
+  if (found.size !== record.bytes) {
+    throw new ModelError(
+      'checksum',
+      `The model's file ${file} has ${found.size} bytes instead of ${record.bytes}.`,
+      'It is damaged or incomplete: get the model folder again.',
+    );
+  }
+}
+
+async function checkSum(file: string, record: FileRecord): Promise<void> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+  } catch (error) {
+    throw new ModelError(
+      'model-missing',
+      `The model's file ${file} cannot be read (${(error as Error).message}).`,
+      'Check its permissions, or get the model folder again.',
+    );
+  }
+  if (hash.digest('hex') !== record.sha256) {
+    throw new ModelError(
+      'checksum',
+      `The model's file ${file} has another SHA-256 than its manifest says.`,
+      'It is damaged or was changed: get the model folder again.',
+    );
+  }
+}

@@ -1,0 +1,244 @@
+/** The model's three ONNX graphs: backbone, loss head and distribution head. */
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { TokenScores } from '../loss/lossMap';
+import { ModelError } from './errors';
+import type { ModelFolder, ModelManifest } from './folder';
+
+/** ONNX Runtime, as the engine's host loads it. */
+export interface Runtime {
+  readonly InferenceSession: {
+    create(path: string, options: InferenceSession.SessionOptions): Promise<InferenceSession>;
+  };
+  readonly Tensor: typeof Tensor;
+}
+
+/** How the graphs are run. */
+export interface NetworkOptions {
+  /** An ONNX Runtime execution provider by its onnxruntime-node name. */
+  readonly provider: string;
+  /** CPU threads inside one operator. */
+  readonly threads: number;
+}
+
+/** The keys and values of the positions that the backbone has read, layer by layer. */
+export interface KeyValueCache {
+  /** Number of positions. */
+  readonly length: number;
+  readonly tensors: Readonly<Record<string, Tensor>>;
+}
+
+/** The backbone's answer to a run of T positions. */
+export interface HiddenStates {
+  /** [T × d] row-major: after the final norm, what the heads multiply. */
+  readonly values: Float32Array;
+  /** The cache that goes on after these positions, if asked for. */
+  readonly cache: KeyValueCache | undefined;
+}
+
+/** Rows of next-token distributions. */
+export interface DistributionRows {
+  /** [rows × V] raw logits; only if asked for. */
+  readonly logits: Float32Array | undefined;
+  /** [rows] log Σ exp z, nats. */
+  readonly logSumExp: Float32Array;
+  /** [rows × top] the largest logits, descending. */
+  readonly topLogits: Float32Array;
+  /** [rows × top] their vocabulary ids. */
+  readonly topIds: Uint32Array;
+}
+
+/**
+ * The first positions of a cache, copied.
+ * @param cache [1, key-value heads, length, head width] per tensor
+ * @param length number of positions to keep, at most the cache's
+ */
+export function truncateCache(runtime: Runtime, cache: KeyValueCache, length: number): KeyValueCache {
+  if (length === cache.length) {
+    return cache;
+  }
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, tensor] of Object.entries(cache.tensors)) {
+    const [, heads, positions, width] = tensor.dims;
+    const data = tensor.data as Float32Array;
+    const kept = new Float32Array(heads * length * width);
+    for (let head = 0; head < heads; head++) {
+      const from = head * positions * width;
+      kept.set(data.subarray(from, from + length * width), head * length * width);
+    }
+    tensors[name] = new runtime.Tensor('float32', kept, [1, heads, length, width]);
+  }
+  return { length, tensors };
+}
+
+/** Rows that the loss head takes at once: bounds the [rows, V] matrices that live inside the graph. */
+const HEAD_ROWS = 64;
+
+/** A loaded model. One run at a time; a run blocks the thread. */
+export class Network {
+  private constructor(
+    readonly manifest: ModelManifest,
+    private readonly runtime: Runtime,
+    private readonly backbone: InferenceSession,
+    private readonly head: InferenceSession,
+    private readonly distributionHead: InferenceSession,
+  ) {}
+
+  /**
+   * Creates the sessions of a model folder's three graphs.
+   * @throws ModelError when a graph or the device cannot be used
+   */
+  static async load(runtime: Runtime, folder: ModelFolder, options: NetworkOptions): Promise<Network> {
+    const sessions: InferenceSession[] = [];
+    const { graphs } = folder.manifest;
+    try {
+      for (const graph of [graphs.backbone, graphs.head, graphs.distribution]) {
+        sessions.push(await createSession(runtime, folder.file(graph), options));
+      }
+    } catch (error) {
+      await Promise.all(sessions.map((session) => session.release()));
+      throw error;
+    }
+    return new Network(folder.manifest, runtime, sessions[0], sessions[1], sessions[2]);
+  }
+
+  /** Gives the sessions' memory back. */
+  async release(): Promise<void> {
+    await Promise.all([this.backbone.release(), this.head.release(), this.distributionHead.release()]);
+  }
+
+  /**
+   * Runs T more positions through the backbone.
+   * @param ids [T] vocabulary ids
+   * @param past the positions before them; undefined at the start of a context
+   * @param keep whether the cache after these positions is wanted (copying it costs time)
+   */
+  async run(ids: Uint32Array, past: KeyValueCache | undefined, keep: boolean): Promise<HiddenStates> {
+    const { Tensor } = this.runtime;
+    const { hidden, layers } = this.manifest;
+    const pastLength = past?.length ?? 0;
+    const length = pastLength + ids.length;
+    const feeds: Record<string, Tensor> = {
+      input_ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]),
+      attention_mask: new Tensor('int64', new BigInt64Array(length).fill(1n), [1, length]),
+    };
+    const fetches = ['hidden_states'];
+    for (let layer = 0; layer < layers; layer++) {
+      for (const part of ['key', 'value']) {
+        const name = `past_key_values.${layer}.${part}`;
+        feeds[name] = past?.tensors[name] ?? this.emptyCache();
+        if (keep) {
+          fetches.push(`present.${layer}.${part}`);
+        }
+      }
+    }
+    const results = await this.backbone.run(feeds, fetches);
+    const values = results.hidden_states.data as Float32Array;
+    if (values.length !== ids.length * hidden) {
+      throw new ModelError(
+        'model-invalid',
+        `The backbone of ${this.manifest.id} gave ${values.length} numbers for ${ids.length} positions of width ${hidden}.`,
+        'The model folder does not fit its manifest: get it again.',
+      );
+    }
+    return { values, cache: keep ? { length, tensors: this.pastOf(results) } : undefined };
+  }
+
+  /**
+   * Scores tokens: surprisal, entropy, varentropy (nats) and rank, computed inside the graph.
+   * @param hidden [rows × d] the hidden state before each token
+   * @param targets [rows] the tokens that really follow
+   */
+  async score(hidden: Float32Array, targets: Uint32Array): Promise<TokenScores> {
+    const { Tensor } = this.runtime;
+    const width = this.manifest.hidden;
+    const rows = targets.length;
+    const scores = {
+      nats: new Float32Array(rows),
+      entropy: new Float32Array(rows),
+      varentropy: new Float32Array(rows),
+      rank: new Uint32Array(rows),
+    };
+    for (let from = 0; from < rows; from += HEAD_ROWS) {
+      const count = Math.min(HEAD_ROWS, rows - from);
+      const results = await this.head.run({
+        hidden_states: new Tensor('float32', hidden.subarray(from * width, (from + count) * width), [
+          count,
+          width,
+        ]),
+        targets: new Tensor('int64', BigInt64Array.from(targets.subarray(from, from + count), BigInt), [
+          count,
+        ]),
+      });
+      scores.nats.set(results.surprisal.data as Float32Array, from);
+      scores.entropy.set(results.entropy.data as Float32Array, from);
+      scores.varentropy.set(results.varentropy.data as Float32Array, from);
+      scores.rank.set(results.rank.data as Int32Array, from);
+    }
+    return scores;
+  }
+
+  /**
+   * The distributions that follow hidden states.
+   * @param hidden [rows × d]
+   * @param top number of the most probable entries to return, at most V
+   * @param logits whether to return all V logits of each row too
+   */
+  async distribution(hidden: Float32Array, top: number, logits: boolean): Promise<DistributionRows> {
+    const { Tensor } = this.runtime;
+    const rows = hidden.length / this.manifest.hidden;
+    const k = Math.min(Math.max(top, 1), this.manifest.vocabularySize);
+    const results = await this.distributionHead.run(
+      {
+        hidden_states: new Tensor('float32', hidden, [rows, this.manifest.hidden]),
+        k: new Tensor('int64', BigInt64Array.of(BigInt(k)), [1]),
+      },
+      ['log_sum_exp', 'top_logits', 'top_ids', ...(logits ? ['logits'] : [])],
+    );
+    return {
+      logits: logits ? (results.logits.data as Float32Array) : undefined,
+      logSumExp: results.log_sum_exp.data as Float32Array,
+      topLogits: results.top_logits.data as Float32Array,
+      topIds: Uint32Array.from(results.top_ids.data as BigInt64Array, Number),
+    };
+  }
+
+  private emptyCache(): Tensor {
+    const { keyValueHeads, headDim } = this.manifest;
+    return new this.runtime.Tensor('float32', new Float32Array(), [1, keyValueHeads, 0, headDim]);
+  }
+
+  private pastOf(results: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+    const past: Record<string, Tensor> = {};
+    for (let layer = 0; layer < this.manifest.layers; layer++) {
+      for (const part of ['key', 'value']) {
+        past[`past_key_values.${layer}.${part}`] = results[`present.${layer}.${part}`];
+      }
+    }
+    return past;
+  }
+}
+
+async function createSession(
+  runtime: Runtime,
+  path: string,
+  { provider, threads }: NetworkOptions,
+): Promise<InferenceSession> {
+  try {
+    return await runtime.InferenceSession.create(path, {
+      // The CPU stands behind every other provider for the operators that it lacks.
+      executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
+      graphOptimizationLevel: 'all',
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      logSeverityLevel: 3,
+    });
+  } catch (error) {
+    throw new ModelError(
+      provider === 'cpu' ? 'model-invalid' : 'device',
+      `ONNX Runtime cannot load ${path} on ${provider}: ${(error as Error).message.split('\n')[0]}`,
+      provider === 'cpu' ? 'Get the model folder again.' : 'Choose another device, or auto.',
+      error,
+    );
+  }
+}

@@ -1,0 +1,207 @@
+/** A byte-level tokenizer: vocabulary ids, and the exact bytes behind each. */
+import { readFile } from 'node:fs/promises';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { utf8Bytes } from '../text/utf8';
+import { ModelError } from './errors';
+import type { ModelFolder } from './folder';
+
+/** A text cut into tokens. */
+export interface EncodedText {
+  /** [tokens] vocabulary ids. */
+  readonly ids: Uint32Array;
+  /**
+   * [tokens] number of UTF-8 bytes that each token stands for; their sum is the text's, unless there is no token.
+   * A byte that the vocabulary lacks (SmolLM2's lacks 21, such as U+0004) is skipped by the model; it counts with
+   * the token around it, or else the one after it, or at the end the one before it.
+   */
+  readonly byteLengths: Uint32Array;
+}
+
+/** The part of `tokenizer.json` that decides whether byte offsets can be exact. */
+interface TokenizerFile {
+  readonly decoder?: {
+    readonly type?: string;
+    readonly decoders?: readonly { readonly type?: string }[];
+  } | null;
+}
+
+/**
+ * Adds exact bytes to `@huggingface/tokenizers`, which yields ids alone: in a byte-level vocabulary every
+ * token is a byte string, and a text's tokens concatenated are its UTF-8 bytes.
+ */
+export class ByteTokenizer {
+  readonly #tokenizer: Tokenizer;
+  /** [vocabulary] the bytes of every id; empty for ids that stand for nothing. */
+  readonly #bytes: readonly Uint8Array[];
+  /** [256] 1 for bytes that no id stands for. */
+  readonly #isMissing: Uint8Array;
+
+  /**
+   * @param definition the parsed `tokenizer.json`
+   * @param config the parsed `tokenizer_config.json`
+   * @param file named in error messages
+   * @throws ModelError when the vocabulary is not byte-level
+   */
+  constructor(
+    definition: object,
+    config: object,
+    readonly file: string,
+  ) {
+    const { decoder } = definition as TokenizerFile;
+    const decoders = decoder?.decoders ?? [decoder];
+    if (!decoders.some((entry) => entry?.type === 'ByteLevel')) {
+      throw new ModelError(
+        'model-invalid',
+        `The tokenizer ${file} is not byte-level, so its tokens cannot be mapped to the text exactly.`,
+        'Use a model with a byte-level tokenizer (GPT-2, Llama 3, Qwen, SmolLM …).',
+      );
+    }
+    this.#tokenizer = new Tokenizer(definition, config);
+    this.#bytes = bytesOfVocabulary(this.#tokenizer);
+    this.#isMissing = new Uint8Array(0x100).fill(1);
+    for (const bytes of this.#bytes) {
+      if (bytes?.length === 1) {
+        this.#isMissing[bytes[0]] = 0;
+      }
+    }
+    skipMissingBytes(this.#tokenizer, this.#isMissing);
+  }
+
+  /** Reads the tokenizer of a model folder. @throws ModelError */
+  static async load(folder: ModelFolder): Promise<ByteTokenizer> {
+    const file = folder.file('tokenizer.json');
+    try {
+      const [definition, config] = await Promise.all(
+        [file, folder.file('tokenizer_config.json')].map(async (path) =>
+          JSON.parse(await readFile(path, 'utf8')),
+        ),
+      );
+      return new ByteTokenizer(definition, config, file);
+    } catch (error) {
+      if (error instanceof ModelError) {
+        throw error;
+      }
+      throw new ModelError(
+        'model-invalid',
+        `The tokenizer ${file} cannot be used (${(error as Error).message}).`,
+        'Get the model folder again.',
+      );
+    }
+  }
+
+  /**
+   * Cuts a text into tokens, without adding any. A lone surrogate counts as U+FFFD.
+   * @throws ModelError when the tokenizer changed the text, so that tokens and text do not match
+   */
+  encode(text: string): EncodedText {
+    // U+FFFD is one UTF-16 code unit, as a lone surrogate is: positions stay the same.
+    const ids = Uint32Array.from(
+      this.#tokenizer.encode(toWellFormed(text), { add_special_tokens: false }).ids as number[],
+    );
+    return { ids, byteLengths: this.#align(ids, utf8Bytes(text)) };
+  }
+
+  /** Follows the text's bytes token by token. @throws ModelError where they part */
+  #align(ids: Uint32Array, text: Uint8Array): Uint32Array {
+    const byteLengths = new Uint32Array(ids.length);
+    let position = 0;
+    for (let i = 0; i < ids.length; i++) {
+      const start = position;
+      for (const byte of this.#bytes[ids[i]] ?? EMPTY) {
+        while (text[position] !== byte && this.#isMissing[text[position]]) {
+          position++;
+        }
+        if (text[position] !== byte) {
+          throw this.#changed(position);
+        }
+        position++;
+      }
+      byteLengths[i] = position - start;
+    }
+    const end = position;
+    while (this.#isMissing[text[position]]) {
+      position++;
+    }
+    if (position < text.length) {
+      throw this.#changed(position);
+    }
+    if (ids.length > 0) {
+      byteLengths[ids.length - 1] += position - end;
+    }
+    return byteLengths;
+  }
+
+  #changed(position: number): ModelError {
+    return new ModelError(
+      'model-invalid',
+      `The tokenizer ${this.file} changes the text: its tokens part from it at byte ${position}.`,
+      'Use a model whose tokenizer does not normalise its input.',
+    );
+  }
+
+  /** The UTF-8 bytes that an id stands for. */
+  bytesOf(id: number): Uint8Array {
+    return this.#bytes[id] ?? EMPTY;
+  }
+
+  /** An id as text, its leading space kept; bytes that are not whole characters appear as U+FFFD. */
+  textOf(id: number): string {
+    return DECODER.decode(this.bytesOf(id));
+  }
+}
+
+const EMPTY = new Uint8Array();
+const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** String.prototype.toWellFormed of ES2024, which Node 20 has and this project's type library does not. */
+function toWellFormed(text: string): string {
+  return (text as string & { toWellFormed(): string }).toWellFormed();
+}
+
+function bytesOfVocabulary(tokenizer: Tokenizer): Uint8Array[] {
+  const byteOf = byteLevelAlphabet();
+  const added = tokenizer.get_added_tokens_decoder();
+  const bytes: Uint8Array[] = [];
+  for (const [token, id] of tokenizer.get_vocab()) {
+    bytes[id] = added.has(id)
+      ? new TextEncoder().encode(token)
+      : Uint8Array.from(Array.from(token, (character) => byteOf.get(character) ?? 0x3f));
+  }
+  for (const [id, token] of added) {
+    bytes[id] = new TextEncoder().encode(token.content);
+  }
+  return bytes;
+}
+
+/**
+ * Takes the bytes that the vocabulary lacks out of each word before the merges are applied, as the reference
+ * implementation does without an unknown token: their neighbours may merge.
+ */
+function skipMissingBytes(tokenizer: Tokenizer, isMissing: Uint8Array): void {
+  const missing = [...byteLevelAlphabet()]
+    .filter(([, byte]) => isMissing[byte])
+    .map(([character]) => character);
+  const words = tokenizer.pre_tokenizer as ((text: string, options: object) => string[]) | null;
+  if (missing.length === 0 || words === null) {
+    return;
+  }
+  const pattern = new RegExp(`[${missing.join('')}]`, 'gu');
+  const skipping = (text: string, options: object) =>
+    words(text, options).map((word) => word.replace(pattern, ''));
+  tokenizer.pre_tokenizer = skipping as unknown as Tokenizer['pre_tokenizer'];
+}
+
+/**
+ * GPT-2's alphabet, which writes each byte as one printable character: printable Latin-1 bytes stand for
+ * themselves, the others for U+0100 and up in order (openai/gpt-2, `bytes_to_unicode`).
+ */
+function byteLevelAlphabet(): Map<string, number> {
+  const isPrintable = (byte: number) =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
+  const byteOf = new Map<string, number>();
+  let next = 0x100;
+  for (let byte = 0; byte < 0x100; byte++) {
+    byteOf.set(String.fromCharCode(isPrintable(byte) ? byte : next++), byte);
+  }
+  return byteOf;
+}

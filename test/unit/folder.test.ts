@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ModelError, type ModelErrorCode } from '../../src/model/errors';
+import { MANIFEST, openModelFolder } from '../../src/model/folder';
+import { TINY_MODEL } from '../support/paths';
+
+describe('model folder', () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'surprisal-model-'));
+    await cp(TINY_MODEL, folder, { recursive: true });
+  });
+
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  async function change(edit: (manifest: Record<string, unknown>) => void): Promise<void> {
+    const file = join(folder, MANIFEST);
+    const manifest = JSON.parse(await readFile(file, 'utf8'));
+    edit(manifest);
+    await writeFile(file, JSON.stringify(manifest));
+  }
+
+  async function fails(code: ModelErrorCode, ...parts: string[]): Promise<void> {
+    await assert.rejects(openModelFolder(folder), (error: unknown) => {
+      assert.ok(error instanceof ModelError, String(error));
+      assert.equal(error.code, code);
+      for (const part of parts) {
+        assert.ok(error.message.includes(part), `"${error.message}" names ${part}`);
+      }
+      assert.ok(error.advice.length > 10);
+      return true;
+    });
+  }
+
+  it('opens a folder whose files are what the manifest says', async () => {
+    const { manifest, file } = await openModelFolder(folder);
+    assert.equal(manifest.schema, 1);
+    assert.equal(file('config.json'), join(folder, 'config.json'));
+  });
+
+  it('says that there is no folder', async () => {
+    folder = join(folder, 'nothing-here');
+    await fails('model-missing', 'nothing-here');
+  });
+
+  it('says that a file is not a folder', async () => {
+    const parent = folder;
+    folder = join(folder, 'config.json');
+    await fails('model-missing', 'config.json is not a folder');
+    folder = parent;
+  });
+
+  it('says that the manifest is missing', async () => {
+    await rm(join(folder, MANIFEST));
+    await fails('model-missing', MANIFEST);
+  });
+
+  it('says that the manifest is not JSON', async () => {
+    await writeFile(join(folder, MANIFEST), '{ "schema": ');
+    await fails('model-invalid', MANIFEST, 'not JSON');
+  });
+
+  it('names a field that the manifest lacks', async () => {
+    await change((manifest) => {
+      delete manifest.hidden;
+    });
+    await fails('model-invalid', '"hidden"');
+  });
+
+  it('refuses a schema that it does not know', async () => {
+    await change((manifest) => {
+      manifest.schema = 2;
+    });
+    await fails('model-invalid', 'schema 2');
+  });
+
+  it('refuses a file outside of the folder', async () => {
+    await change((manifest) => {
+      (manifest.files as Record<string, unknown>)['../evil.bin'] = { bytes: 1, sha256: '0'.repeat(64) };
+    });
+    await fails('model-invalid', '../evil.bin');
+  });
+
+  it('refuses a verification page that is too short to prove anything', async () => {
+    await change((manifest) => {
+      manifest.verification = { ids: [0, 1, 2], nats: [1, 2] };
+    });
+    await fails('model-invalid', 'verification');
+  });
+
+  it('names a missing file', async () => {
+    await rm(join(folder, 'onnx', 'head.onnx'));
+    await fails('model-missing', join('onnx', 'head.onnx'));
+  });
+
+  it('names a file of the wrong size', async () => {
+    await truncate(join(folder, 'onnx', 'head.onnx'), 100);
+    await fails('checksum', join('onnx', 'head.onnx'), '100 bytes');
+  });
+
+  it('names a file with the wrong checksum', async () => {
+    const file = join(folder, 'tokenizer.json');
+    const bytes = await readFile(file);
+    bytes[bytes.length >> 1] ^= 1;
+    await writeFile(file, bytes);
+    await fails('checksum', 'tokenizer.json', 'SHA-256');
+  });
+});

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { prepare } from '../../src/engine/scorer';
+import { ModelError } from '../../src/model/errors';
+import { openModelFolder } from '../../src/model/folder';
+import { ByteTokenizer } from '../../src/model/tokenizer';
+import { pageLimitsFor } from '../../src/text/pages';
+import { FIXTURES, MODEL, TINY_MODEL } from '../support/paths';
+
+/** Text as unkind as documents get: any code unit, lone surrogates, controls, blanks, emoji, special tokens. */
+const nastyText = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: 'grapheme', maxLength: 20 }),
+      fc.string({ unit: 'binary', maxLength: 20 }),
+      fc
+        .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 10 })
+        .map((units) => String.fromCharCode(...units)),
+      fc.constantFrom(
+        '\ufeff',
+        '\0',
+        '\r\n',
+        '\r',
+        '\n\n    ',
+        ' '.repeat(40),
+        '👩‍👩‍👧‍👦',
+        '🇨🇭',
+        'e\u0301',
+        '漢字かな',
+        'שלום عليكم',
+        '<|endoftext|>',
+        '<|im_start|>',
+        '\ud83d',
+        '\udc4b',
+        "it's 1234567890",
+        'const x = y ?? z;\n',
+      ),
+    ),
+    { maxLength: 12 },
+  )
+  .map((parts) => parts.join(''));
+
+/** Bytes that SmolLM2's vocabulary has no token for; all but six never occur in common text. */
+const SMOLLM2_LACKS = [
+  0x04, 0x06, 0x13, 0x14, 0x16, 0x1d, 0xc0, 0xc1, 0xf1, 0xf2, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc,
+  0xfd, 0xfe, 0xff,
+];
+
+for (const [name, path, missing] of [
+  ['smollm2', MODEL, SMOLLM2_LACKS],
+  ['tiny', TINY_MODEL, [] as number[]],
+] as const) {
+  describe(`tokenizer of ${name}`, function () {
+    this.timeout(120_000);
+    let tokenizer: ByteTokenizer;
+
+    before(async () => {
+      tokenizer = await ByteTokenizer.load(await openModelFolder(path));
+    });
+
+    function bytesOf(text: string): Buffer {
+      return Buffer.concat([...tokenizer.encode(text).ids].map((id) => tokenizer.bytesOf(id)));
+    }
+
+    it("has tokens whose bytes, concatenated, are the text's UTF-8 bytes, but those that no token has", () => {
+      fc.assert(
+        fc.property(nastyText, (text) => {
+          const known = Buffer.from(text, 'utf8').filter((byte) => !missing.includes(byte));
+          assert.deepEqual(bytesOf(text), Buffer.from(known));
+          const { byteLengths } = tokenizer.encode(text);
+          const sum = byteLengths.reduce((total, length) => total + length, 0);
+          assert.equal(sum, byteLengths.length === 0 ? 0 : Buffer.byteLength(text));
+        }),
+        { numRuns: 400 },
+      );
+    });
+
+    it('covers the text with ranges that never go back and never split a character', () => {
+      fc.assert(
+        fc.property(nastyText, (text) => {
+          const { starts, ends, ids, pageStarts } = prepare(tokenizer, text, pageLimitsFor(8192));
+          assert.equal(pageStarts.length, ids.length === 0 ? 0 : 1);
+          let covered = 0;
+          for (let i = 0; i < ids.length; i++) {
+            assert.ok(starts[i] <= covered && ends[i] >= covered && ends[i] > starts[i]);
+            covered = ends[i];
+            for (const edge of [starts[i], ends[i]]) {
+              const isInsidePair =
+                /[\ud800-\udbff]/.test(text[edge - 1] ?? '') && /[\udc00-\udfff]/.test(text[edge] ?? '');
+              assert.ok(!isInsidePair, 'no range ends inside a surrogate pair');
+            }
+            const token = tokenizer.textOf(ids[i]);
+            const drawn = text.slice(starts[i], ends[i]);
+            if (!token.includes('\ufffd') && Buffer.from(drawn).every((byte) => !missing.includes(byte))) {
+              assert.equal(drawn, token);
+            }
+          }
+          assert.equal(covered, ids.length === 0 ? 0 : text.length);
+        }),
+        { numRuns: 400 },
+      );
+    });
+
+    it("keeps a token's leading space", () => {
+      const { ids } = tokenizer.encode('a b');
+      assert.equal([...ids].map((id) => tokenizer.textOf(id)).join('|'), 'a| b');
+    });
+  });
+}
+
+describe('tokenizer', () => {
+  it('refuses a vocabulary that is not byte-level, and names the file', () => {
+    const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
+    definition.decoder = { type: 'Metaspace', replacement: '▁' };
+    assert.throws(
+      () => new ByteTokenizer(definition, {}, 'some/tokenizer.json'),
+      (error: unknown) =>
+        error instanceof ModelError &&
+        error.code === 'model-invalid' &&
+        /some\/tokenizer\.json/.test(error.message),
+    );
+  });
+
+  it('refuses a tokenizer that changes the text', () => {
+    const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
+    definition.normalizer = { type: 'Replace', pattern: { String: 'a' }, content: 'bb' };
+    const tokenizer = new ByteTokenizer(definition, {}, 'some/tokenizer.json');
+    assert.throws(() => tokenizer.encode('banana'), /changes the text.*at byte 1/);
+  });
+
+  it('is the reference tokenizer, id for id', async () => {
+    const tokenizers = {
+      smollm2: await ByteTokenizer.load(await openModelFolder(MODEL)),
+      tiny: await ByteTokenizer.load(await openModelFolder(TINY_MODEL)),
+    };
+    const corpus = JSON.parse(
+      readFileSync(join(FIXTURES, 'reference', 'tokenizer.json'), 'utf8'),
+    ) as TokenizerRecord;
+    assert.ok(corpus.cases.length >= 200);
+    for (const { text, smollm2, tiny } of corpus.cases) {
+      assert.deepEqual([...tokenizers.smollm2.encode(text).ids], smollm2, JSON.stringify(text));
+      assert.deepEqual([...tokenizers.tiny.encode(text).ids], tiny, JSON.stringify(text));
+    }
+  });
+});
+
+interface TokenizerRecord {
+  readonly cases: readonly { readonly text: string; readonly smollm2: number[]; readonly tiny: number[] }[];
+}
