@@ -1,0 +1,122 @@
+/** The command line's arguments (DESIGN §6). */
+import { parseArgs } from 'node:util';
+import { DEVICE_CHOICES, type DeviceChoice } from '../engine/protocol';
+
+export const FORMATS = ['text', 'json', 'csv', 'html'] as const;
+export type Format = (typeof FORMATS)[number];
+
+export const USAGE = `Usage: surprisal score FILE… [options]
+
+Scores every token of the files by its surprisal under a local language model.
+"-" stands for standard input.
+
+Options:
+  --format text|json|csv|html   what to write (default: text, a coloured heatmap)
+  --model ID|FOLDER             a model of the models folder, or any model folder
+  --device auto|cpu|webgpu|cuda|dml|coreml
+                                where to compute (default: auto)
+  --threads N                   CPU threads (default: chosen by the number of cores)
+  --unit bits|nats              unit of the text and html formats (default: bits)
+  --top N                       also give the N most probable tokens at every position
+  -h, --help                    show this text
+  -v, --version                 show the version
+
+Exit status: 0 scored; 1 something about an input or the model is wrong; 2 wrong usage.
+`;
+
+/** What a valid command line asks for. */
+export type Command =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+  | {
+      readonly kind: 'score';
+      readonly files: readonly string[];
+      readonly format: Format;
+      readonly model: string | undefined;
+      readonly device: DeviceChoice;
+      readonly threads: number;
+      readonly unit: 'bits' | 'nats';
+      readonly top: number;
+    };
+
+/** The command line is not one that the program understands. */
+export class UsageError extends Error {}
+
+/** Largest `--top`: beyond, the full distribution is the better question. */
+const MOST_TOP = 1000;
+
+/**
+ * Understands the arguments after the program's name.
+ * @throws UsageError with one line that says what is wrong
+ */
+export function parseCommand(words: readonly string[]): Command {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(words);
+  } catch (error) {
+    throw new UsageError((error as Error).message.split(/\.\s|\.$/)[0]);
+  }
+  const { values, positionals } = parsed;
+  if (values.help) {
+    return { kind: 'help' };
+  }
+  if (values.version) {
+    return { kind: 'version' };
+  }
+  const [verb, ...files] = positionals;
+  if (verb === undefined) {
+    throw new UsageError('no command given; try "surprisal score FILE"');
+  }
+  if (verb !== 'score') {
+    throw new UsageError(`unknown command "${verb}"; the only command is "score"`);
+  }
+  if (files.length === 0) {
+    throw new UsageError('no file given; "-" stands for standard input');
+  }
+  if (files.filter((file) => file === '-').length > 1) {
+    throw new UsageError('standard input ("-") can be read only once');
+  }
+  return {
+    kind: 'score',
+    files,
+    format: oneOf('--format', values.format, FORMATS),
+    model: values.model,
+    device: oneOf('--device', values.device, DEVICE_CHOICES),
+    threads: wholeNumber('--threads', values.threads, 256),
+    unit: oneOf('--unit', values.unit, ['bits', 'nats'] as const),
+    top: wholeNumber('--top', values.top, MOST_TOP),
+  };
+}
+
+function parse(words: readonly string[]) {
+  return parseArgs({
+    args: [...words],
+    allowPositionals: true,
+    strict: true,
+    options: {
+      format: { type: 'string', default: 'text' },
+      model: { type: 'string' },
+      device: { type: 'string', default: 'auto' },
+      threads: { type: 'string', default: '0' },
+      unit: { type: 'string', default: 'bits' },
+      top: { type: 'string', default: '0' },
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
+    },
+  });
+}
+
+function oneOf<T extends string>(option: string, value: string, choices: readonly T[]): T {
+  const choice = choices.find((candidate) => candidate === value);
+  if (choice === undefined) {
+    throw new UsageError(`${option} takes ${choices.join(', ')}; not "${value}"`);
+  }
+  return choice;
+}
+
+function wholeNumber(option: string, value: string, most: number): number {
+  if (!/^\d+$/.test(value) || Number(value) > most) {
+    throw new UsageError(`${option} takes a whole number from 0 to ${most}; not "${value}"`);
+  }
+  return Number(value);
+}

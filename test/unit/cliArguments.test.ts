@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { parseCommand, UsageError } from '../../src/cli/arguments';
+
+describe('command line arguments', () => {
+  function refuses(words: string[], part: string): void {
+    assert.throws(
+      () => parseCommand(words),
+      (error: unknown) => {
+        assert.ok(error instanceof UsageError);
+        assert.ok(error.message.includes(part), `"${error.message}" has "${part}"`);
+        assert.ok(!error.message.includes('\n'), 'one line');
+        return true;
+      },
+    );
+  }
+
+  it('has the defaults of the usage text', () => {
+    assert.deepEqual(parseCommand(['score', 'a.py']), {
+      kind: 'score',
+      files: ['a.py'],
+      format: 'text',
+      model: undefined,
+      device: 'auto',
+      threads: 0,
+      unit: 'bits',
+      top: 0,
+    });
+  });
+
+  it('takes options before, between and after the files, and files after --', () => {
+    assert.deepEqual(
+      parseCommand(
+        'score --format json a --top=5 - --unit nats --device cpu --threads 2 --model m -- --b'.split(' '),
+      ),
+      {
+        kind: 'score',
+        files: ['a', '-', '--b'],
+        format: 'json',
+        model: 'm',
+        device: 'cpu',
+        threads: 2,
+        unit: 'nats',
+        top: 5,
+      },
+    );
+  });
+
+  it('knows help and version', () => {
+    assert.equal(parseCommand(['--help']).kind, 'help');
+    assert.equal(parseCommand(['score', '-h']).kind, 'help');
+    assert.equal(parseCommand(['-v']).kind, 'version');
+  });
+
+  it('says what is wrong with the rest', () => {
+    refuses([], 'no command');
+    refuses(['train', 'a'], 'train');
+    refuses(['score'], 'no file');
+    refuses(['score', '-', '-'], 'standard input');
+    refuses(['score', 'a', '--format', 'xml'], 'xml');
+    refuses(['score', 'a', '--device', 'tpu'], 'tpu');
+    refuses(['score', 'a', '--unit', 'shannons'], 'shannons');
+    refuses(['score', 'a', '--top', '-1'], '--top');
+    refuses(['score', 'a', '--top', '1.5'], '1.5');
+    refuses(['score', 'a', '--top', '100000'], '100000');
+    refuses(['score', 'a', '--colour'], '--colour');
+  });
+});

@@ -1,0 +1,439 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { formatCsv } from '../../src/cli/format/csv';
+import { linesOf, unitsOf } from '../../src/cli/format/document';
+import { shortestFloat32 } from '../../src/cli/format/float32';
+import { escapeHtml, formatHtml } from '../../src/cli/format/html';
+import { formatJson } from '../../src/cli/format/json';
+import { type TerminalColours, terminalColours } from '../../src/cli/format/terminal';
+import { formatText } from '../../src/cli/format/text';
+import type { Report, ReportToken } from '../../src/cli/report';
+import { lineStarts, positionAt } from '../../src/text/lines';
+import { tokenRanges, utf8Length } from '../../src/text/utf8';
+
+const BIT = Math.LN2;
+const PLAIN: TerminalColours = { depth: 'none', background: 'dark' };
+const TRUE_COLOUR: TerminalColours = { depth: 'truecolor', background: 'dark' };
+
+/** A report on a text whose tokens have these bytes and surprisals (in bits). */
+function reportOn(
+  text: string,
+  tokens: readonly (readonly [bytes: number, bits: number])[],
+  change: Partial<ReportToken> = {},
+): Report {
+  const { starts, ends } = tokenRanges(
+    text,
+    tokens.map(([bytes]) => bytes),
+  );
+  const lines = lineStarts(text);
+  const bits = tokens.reduce((sum, token) => sum + token[1], 0);
+  const mean = tokens.length === 0 ? 0 : (bits * BIT) / tokens.length;
+  return {
+    schema: 1,
+    file: 'demo.txt',
+    model: { id: 'tiny', vocabularySize: 49_152, contextWindow: 8192 },
+    device: { provider: 'cpu', name: 'Test CPU' },
+    summary: {
+      tokens: tokens.length,
+      characters: text.length,
+      bytes: utf8Length(text),
+      meanNats: mean,
+      perplexity: Math.exp(mean),
+      bitsPerByte: text === '' ? 0 : bits / utf8Length(text),
+      seconds: 0.5,
+      tokensPerSecond: 2 * tokens.length,
+    },
+    tokens: tokens.map(([, tokenBits], i) => {
+      const { line, column } = positionAt(lines, starts[i]);
+      return {
+        start: starts[i],
+        end: ends[i],
+        line: line + 1,
+        column: column + 1,
+        text: text.slice(starts[i], ends[i]),
+        id: 100 + i,
+        nats: Math.fround(tokenBits * BIT),
+        entropy: Math.fround(2 * BIT),
+        varentropy: Math.fround(0.1),
+        rank: i + 1,
+        page: 0,
+        ...change,
+      };
+    }),
+  };
+}
+
+/** "let x = 1;\n  <b>" with a surprising last token. */
+const example = reportOn('let x = 1;\n  <b>', [
+  [3, 0.5],
+  [2, 3],
+  [2, 1.5],
+  [3, 5],
+  [3, 0.25],
+  [3, 16],
+]);
+
+const withTop: Report = {
+  ...example,
+  tokens: example.tokens.map((token, i) =>
+    i === 5
+      ? {
+          ...token,
+          top: [
+            { id: 7, text: 'let', nats: BIT },
+            { id: 8, text: '=cmd', nats: 2 * BIT },
+          ],
+        }
+      : token,
+  ),
+};
+
+const nasty = fc
+  .array(
+    fc.constantFrom(
+      '\0',
+      '\r',
+      '\n',
+      '\r\n',
+      '\uFEFF',
+      '\uD83D',
+      '😀',
+      '👩‍💻',
+      'é',
+      '漢',
+      '\u202E',
+      '\t',
+      ' ',
+      'a',
+      '"',
+      ',',
+      '<',
+      '&',
+      '\x1b[31m',
+      '=1+1',
+      '</script>',
+      "'",
+    ),
+    { maxLength: 30 },
+  )
+  .map((parts) => parts.join(''));
+/** Reports on nasty texts cut into tokens of 1 … 5 bytes. */
+const reports = fc
+  .tuple(
+    nasty,
+    fc.infiniteStream(fc.integer({ min: 1, max: 5 })),
+    fc.infiniteStream(fc.double({ min: 0, max: 20, noNaN: true })),
+  )
+  .map(([text, sizes, bits]) => {
+    const tokens: [number, number][] = [];
+    for (let left = utf8Length(text); left > 0; ) {
+      const size = Math.min(left, sizes.next().value as number);
+      tokens.push([size, bits.next().value as number]);
+      left -= size;
+    }
+    return { text, report: reportOn(text, tokens) };
+  });
+
+describe('format: float32', () => {
+  it('is the shortest decimal that gives the same float32', () => {
+    assert.equal(shortestFloat32(Math.fround(0.1)), 0.1);
+    assert.equal(shortestFloat32(Math.fround(16 * BIT)), 11.090355);
+    assert.equal(shortestFloat32(16_777_216), 16_777_216);
+    assert.equal(shortestFloat32(0), 0);
+    fc.assert(
+      fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (value) => {
+        const shortest = shortestFloat32(value);
+        assert.ok(Math.fround(shortest) === value);
+        assert.ok(
+          String(shortest)
+            .replace(/e.*|[-.]/g, '')
+            .replace(/^0+|0+$/g, '').length <= 9,
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('format: document', () => {
+  it('units give the text back, whatever the tokens', () => {
+    fc.assert(
+      fc.property(reports, ({ text, report }) => {
+        const units = unitsOf(report);
+        assert.equal(units.map((unit) => unit.text).join(''), text);
+        const total = units.reduce((sum, unit) => sum + unit.nats, 0);
+        assert.ok(Math.abs(total - report.tokens.reduce((sum, token) => sum + token.nats, 0)) < 1e-9);
+      }),
+    );
+  });
+
+  it('lines are those of VS Code', () => {
+    fc.assert(
+      fc.property(reports, ({ text, report }) => {
+        const lines = linesOf(unitsOf(report)).map((pieces) => pieces.map((piece) => piece.text).join(''));
+        assert.deepEqual(lines, text.split(/\r\n|\r|\n/));
+      }),
+    );
+  });
+});
+
+describe('format: json', () => {
+  it('one object for one file, with the numbers as float32', () => {
+    const parsed = JSON.parse(formatJson([withTop]));
+    assert.deepEqual(Object.keys(parsed), ['schema', 'file', 'model', 'device', 'summary', 'tokens']);
+    assert.deepEqual(parsed.summary, example.summary);
+    assert.deepEqual(parsed.tokens[5], {
+      start: 13,
+      end: 16,
+      line: 2,
+      column: 3,
+      text: '<b>',
+      id: 105,
+      nats: 11.090355,
+      entropy: 1.3862944,
+      varentropy: 0.1,
+      rank: 6,
+      page: 0,
+      top: [
+        { id: 7, text: 'let', nats: Number(BIT.toPrecision(7)) },
+        { id: 8, text: '=cmd', nats: 1.3862944 },
+      ],
+    });
+    assert.ok(!('top' in parsed.tokens[0]));
+  });
+
+  it('an array for several, also empty documents; one token on a line', () => {
+    const empty = reportOn('', []);
+    const text = formatJson([example, empty]);
+    const parsed = JSON.parse(text);
+    assert.equal(parsed.length, 2);
+    assert.deepEqual(parsed[1], empty);
+    assert.equal(text.split('\n').filter((line) => line.startsWith('    {"start"')).length, 6);
+    assert.deepEqual(JSON.parse(formatJson([empty])), empty);
+    assert.deepEqual(JSON.parse(formatJson([])), []);
+  });
+
+  it('every document survives the way through UTF-8', () => {
+    fc.assert(
+      fc.property(reports, ({ text, report }) => {
+        const read = JSON.parse(Buffer.from(formatJson([report]), 'utf8').toString('utf8')) as Report;
+        assert.equal(
+          unitsOf(read)
+            .map((unit) => unit.text)
+            .join(''),
+          text,
+        );
+        read.tokens.forEach((token, i) => {
+          assert.equal(Math.fround(token.nats), report.tokens[i].nats);
+        });
+      }),
+    );
+  });
+});
+
+describe('format: csv', () => {
+  it('a header and a row for each token', () => {
+    const rows = formatCsv([withTop]).split('\r\n');
+    assert.equal(
+      rows[0],
+      'file,start,end,line,column,text,id,nats,entropy,varentropy,rank,page,top1_id,top1_text,top1_nats,top2_id,top2_text,top2_nats',
+    );
+    assert.equal(rows[1], 'demo.txt,0,3,1,1,"""let""",100,0.3465736,1.3862944,0.1,1,0,,,,,,');
+    assert.equal(
+      rows[6],
+      'demo.txt,13,16,2,3,"""<b>""",105,11.090355,1.3862944,0.1,6,0,7,"""let""",0.6931472,8,"""=cmd""",1.3862944',
+    );
+    assert.equal(rows.length, 8);
+    assert.equal(rows[7], '');
+  });
+
+  it('files are told apart, and no field is a formula', () => {
+    const text = formatCsv([
+      { ...example, file: '=x,"y".txt' },
+      { ...example, file: '-' },
+    ]);
+    const rows = readCsv(text);
+    assert.equal(rows[1][0], './=x,"y".txt');
+    assert.equal(rows[7][0], '-');
+    assert.equal(rows.length, 13);
+  });
+
+  it('token text round-trips, whatever it holds', () => {
+    fc.assert(
+      fc.property(reports, ({ report }) => {
+        const rows = readCsv(Buffer.from(formatCsv([report]), 'utf8').toString('utf8')).slice(1);
+        assert.equal(rows.length, report.tokens.length);
+        rows.forEach((row, i) => {
+          assert.equal(row.length, 12);
+          assert.equal(JSON.parse(row[5]), report.tokens[i].text);
+          assert.ok(row.slice(1).every((field) => !/^[=+@\t\r]/.test(field)));
+        });
+      }),
+    );
+  });
+});
+
+/** A plain reader of RFC 4180. */
+function readCsv(text: string): string[][] {
+  return text
+    .split('\r\n')
+    .filter((row) => row !== '')
+    .map((row) => [...row.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g)])
+    .map((fields) => fields.map(([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? bare));
+}
+
+describe('format: text', () => {
+  it('without colour: bars, legend, summary and the most surprising tokens', () => {
+    const lines = formatText([withTop], { unit: 'bits', colours: PLAIN }).split('\n');
+    assert.deepEqual(lines, [
+      'demo.txt',
+      '',
+      '1 ▃│ let x = 1;',
+      '2 █│   <b>',
+      '',
+      'Most surprising token of the line:  ▁ 1–2 bits  ▂ 2–4 bits  ▃ 4–6 bits  ▄ 6–8 bits  ▅ 8–11 bits  ▆ 11–14 bits  █ 14 bits and more',
+      '',
+      '6 tokens · 4.38 bits per token · perplexity 20.7 · 1.641 bits per byte',
+      'tiny on cpu (Test CPU): 16 characters, 16 bytes in 0.50 s, 12 tokens/s',
+      '20 % of the tokens carry 61 % of the surprisal.',
+      '',
+      'Most surprising of 6 tokens',
+      '   2:3  16.0 bits  1 in 66,000  “<b>”  expected “let” 50.0 %, “=cmd” 25.0 %',
+      '   1:8  5.00 bits  3.1 %        “·1;”',
+      '   1:4  3.00 bits  12.5 %       “·x”',
+      '   1:6  1.50 bits  35.4 %       “·=”',
+      '   1:1  0.50 bits  70.7 %       “let”',
+      '  1:11  0.25 bits  84.1 %       “⏎··”',
+      '',
+    ]);
+  });
+
+  it('with colour: each token on its own background, over any terminal', () => {
+    const [, , first, second] = formatText([example], { unit: 'nats', colours: TRUE_COLOUR }).split('\n');
+    assert.equal(
+      first,
+      '\x1b[2m1 │\x1b[0m let\x1b[38;2;204;204;204;48;2;58;48;33m x\x1b[0m' +
+        '\x1b[38;2;204;204;204;48;2;45;43;33m =\x1b[0m\x1b[38;2;204;204;204;48;2;75;51;31m 1;\x1b[0m',
+    );
+    assert.match(second, / {2,3}\x1b\[38;2;204;204;204;48;2;110;63;140m<b>\x1b\[0m$/);
+    const table = formatText([example], { unit: 'bits', colours: { depth: 'ansi256', background: 'light' } });
+    assert.ok(table.includes('\x1b[38;5;16;48;5;141m<b>\x1b[0m'));
+  });
+
+  it('no control character of the document reaches the terminal', () => {
+    fc.assert(
+      fc.property(reports, ({ report }) => {
+        const plain = formatText([report], { unit: 'bits', colours: PLAIN });
+        assert.doesNotMatch(plain, /[\p{Cs}\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202E]/u);
+        const coloured = formatText([report], { unit: 'bits', colours: TRUE_COLOUR });
+        assert.doesNotMatch(
+          coloured.replace(/\x1b\[[\d;]*m/g, ''),
+          /[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/,
+        );
+        assert.doesNotMatch(coloured, /\x1b\[31m/);
+      }),
+    );
+  });
+
+  it('shows an empty document', () => {
+    const shown = formatText([reportOn('', [])], { unit: 'bits', colours: PLAIN });
+    assert.match(shown, /^demo\.txt\n/);
+    assert.match(shown, /0 tokens · 0 bits per token · perplexity 1 · 0\.000 bits per byte/);
+  });
+
+  it('takes the depth of colour from the environment', () => {
+    const depth = (environment: Record<string, string>, terminal: boolean) =>
+      terminalColours(environment, terminal).depth;
+    assert.equal(depth({}, true), 'ansi256');
+    assert.equal(depth({}, false), 'none');
+    assert.equal(depth({ COLORTERM: 'truecolor' }, true), 'truecolor');
+    assert.equal(depth({ TERM: 'dumb' }, true), 'none');
+    assert.equal(depth({ NO_COLOR: '1', FORCE_COLOR: '3' }, true), 'none');
+    assert.equal(depth({ NO_COLOR: '' }, true), 'ansi256');
+    assert.equal(depth({ FORCE_COLOR: '1' }, false), 'ansi256');
+    assert.equal(depth({ FORCE_COLOR: '3' }, false), 'truecolor');
+    assert.equal(depth({ FORCE_COLOR: '0' }, true), 'none');
+    assert.equal(terminalColours({ COLORFGBG: '0;15' }, true).background, 'light');
+    assert.equal(terminalColours({ COLORFGBG: '15;0' }, true).background, 'dark');
+  });
+});
+
+describe('format: html', () => {
+  const page = formatHtml([withTop], { unit: 'bits' });
+
+  it('escapes', () => {
+    assert.equal(escapeHtml(`<a href="x">&'`), '&lt;a href=&quot;x&quot;&gt;&amp;&#39;');
+  });
+
+  it('holds the document as a heatmap', () => {
+    assert.ok(page.startsWith('<!DOCTYPE html>'));
+    assert.ok(
+      page.includes(
+        '<span class="t h0" tabindex="0" data-unit="0">let</span><span class="t h2" tabindex="-1"',
+      ),
+    );
+    assert.ok(page.includes('data-unit="5">&lt;b&gt;</span>'));
+    assert.equal(page.match(/<li><code>/g)?.length, 2);
+    assert.equal(page.match(/tabindex="0" data-unit/g)?.length, 1);
+    assert.ok(page.includes('<dd>4.38</dd><dt>bits per token</dt>'));
+  });
+
+  it('explains each token: surprisal, probability, rank, entropy, alternatives', () => {
+    const [last] = explanations(page).slice(-1);
+    assert.deepEqual(last, {
+      title: '<b>',
+      rows: [
+        ['Surprisal', '16.0 bits (11.1 nats)'],
+        ['Probability', '1 in 66,000'],
+        ['Rank', '6 of 49,152'],
+        ['Entropy', '2.00 bits'],
+        ['Surprisal − entropy', '14.0 bits'],
+        ['Heat', '14 bits and more'],
+        ['Place', 'line 2, column 3, page 1'],
+      ],
+      top: [
+        ['let', '50.0 %', 0.5, 0],
+        ['=cmd', '25.0 %', 0.25, 0],
+      ],
+    });
+  });
+
+  it('loads nothing and runs only its own script', () => {
+    assert.doesNotMatch(page, /(src|href)=|url\(|@import|https?:/);
+    const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)![1];
+    assert.match(policy, /^default-src 'none'; script-src 'sha256-/);
+    for (const [, element, content] of page.matchAll(/<(script|style)>([\s\S]*?)<\/\1>/g)) {
+      const hash = createHash('sha256').update(content).digest('base64');
+      assert.ok(policy.includes(`${element}-src 'sha256-${hash}'`));
+    }
+    assert.doesNotMatch(page, / on[a-z]+=| style=/);
+  });
+
+  it('document text and file names are never markup', () => {
+    fc.assert(
+      fc.property(reports, nasty, ({ text, report }, file) => {
+        const html = formatHtml([{ ...report, file }], { unit: 'bits' });
+        assert.equal(html.match(/<script/g)?.length, 2);
+        assert.equal(html.match(/<\/script>/g)?.length, 2);
+        assert.equal(explanations(html).length, unitsOf(report).length);
+        const shown = /<ol class="document"[^>]*>([\s\S]*?)<\/ol>/.exec(html)![1];
+        assert.doesNotMatch(
+          shown.replace(/<\/?(li|code|span)( (class|tabindex|data-unit)="[\w -]*")*>/g, ''),
+          /[<>]/,
+        );
+        assert.ok(text === '' || shown.includes('data-unit="0"'));
+      }),
+    );
+  });
+
+  it('several files on one page, each with its own data', () => {
+    const both = formatHtml([example, { ...example, file: 'b.txt' }], { unit: 'nats' });
+    assert.equal(both.match(/<article/g)?.length, 2);
+    assert.ok(both.includes('<title>Surprisal</title>'));
+  });
+});
+
+function explanations(html: string): unknown[] {
+  return JSON.parse(/<script type="application\/json">([\s\S]*?)<\/script>/.exec(html)![1]);
+}
