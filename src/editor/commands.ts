@@ -1,0 +1,59 @@
+/** The extension's commands. */
+import * as vscode from 'vscode';
+import type { EngineApi } from '../engine/api';
+import type { ExplainerPanel } from '../panel/panel';
+import type { CurrentEditor } from './current';
+import { COMMANDS } from './keys';
+import type { LegendView } from './legend';
+import type { Log } from './log';
+import type { Menu } from './menu';
+import type { Navigator } from './navigate';
+import { moveCursor } from './panelSource';
+import type { HeatmapSwitch } from './switch';
+
+/** What the commands act on. */
+export interface CommandTargets {
+  readonly engine: EngineApi;
+  readonly heatmap: HeatmapSwitch;
+  readonly current: CurrentEditor;
+  readonly panel: ExplainerPanel;
+  readonly legend: LegendView;
+  readonly menu: Menu;
+  readonly navigator: Navigator;
+  readonly log: Log;
+}
+
+/** Registers all commands. */
+export function registerCommands(targets: CommandTargets): vscode.Disposable {
+  const { engine, heatmap, legend, menu, navigator, log } = targets;
+  const handlers: Record<string, (...parameters: never[]) => unknown> = {
+    [COMMANDS.toggleHeatmap]: () => heatmap.turn(!heatmap.on),
+    [COMMANDS.turnOffHeatmap]: () => heatmap.turn(false),
+    [COMMANDS.openPanel]: (uri?: unknown, offset?: unknown) => openPanel(targets, uri, offset),
+    [COMMANDS.showLegend]: () => legend.show(),
+    [COMMANDS.showMenu]: () => menu.show(),
+    [COMMANDS.nextSurprise]: () => navigator.go('next'),
+    [COMMANDS.previousSurprise]: () => navigator.go('previous'),
+    [COMMANDS.restartEngine]: () =>
+      engine.restart().catch((error: unknown) => {
+        // The status bar shows the failure; the log keeps it.
+        log.error(error instanceof Error ? error.message : String(error));
+      }),
+    [COMMANDS.showLog]: () => log.show(),
+  };
+  return vscode.Disposable.from(
+    ...Object.entries(handlers).map(([id, handler]) => vscode.commands.registerCommand(id, handler)),
+  );
+}
+
+/** Opens the panel, on the token at an offset when the hover's link names one; a menu passes something else. */
+function openPanel({ current, panel }: CommandTargets, uri: unknown, offset: unknown): void {
+  if (typeof uri === 'string' && typeof offset === 'number') {
+    const editors = [current.editor, ...vscode.window.visibleTextEditors];
+    const editor = editors.find((candidate) => candidate?.document.uri.toString() === uri);
+    if (editor) {
+      moveCursor(editor, offset);
+    }
+  }
+  panel.show();
+}

@@ -1,0 +1,34 @@
+/** Reads and writes the extension's settings by their typed names. */
+import * as vscode from 'vscode';
+import { SECTION, type Settings } from './keys';
+
+/** The value of a setting. */
+export function setting<Name extends keyof Settings>(name: Name): Settings[Name] {
+  // package.json gives every setting a default, so there is always a value.
+  return vscode.workspace.getConfiguration(SECTION).get<Settings[Name]>(name) as Settings[Name];
+}
+
+/** Writes a setting where it is set already: in the workspace if it is set there, else for the user. */
+export async function writeSetting<Name extends keyof Settings>(
+  name: Name,
+  value: Settings[Name],
+): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const target =
+    configuration.inspect(name)?.workspaceValue === undefined
+      ? vscode.ConfigurationTarget.Global
+      : vscode.ConfigurationTarget.Workspace;
+  await configuration.update(name, value, target);
+}
+
+/** Calls the listener when one of the settings changed. */
+export function onDidChangeSetting(
+  names: readonly (keyof Settings)[],
+  listener: () => void,
+): vscode.Disposable {
+  return vscode.workspace.onDidChangeConfiguration((event) => {
+    if (names.some((name) => event.affectsConfiguration(`${SECTION}.${name}`))) {
+      listener();
+    }
+  });
+}

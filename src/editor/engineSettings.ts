@@ -1,0 +1,28 @@
+/** The settings that decide which model runs where, as the engine takes them. */
+import { homedir } from 'node:os';
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import type { EngineSettings } from '../engine/api';
+import { setting } from './configuration';
+
+/** The bundled model's folder in the extension. */
+const BUNDLED_MODEL = 'models/smollm2-135m-instruct';
+
+/** Reads the settings. */
+export function engineSettings(extensionPath: string): EngineSettings {
+  const model = setting('model').trim();
+  return {
+    folder: model === '' ? path.join(extensionPath, BUNDLED_MODEL) : absolute(model),
+    device: setting('device'),
+    threads: setting('threads'),
+  };
+}
+
+/** A folder as people write it: `~` is the home folder; a relative one begins at the workspace's first folder. */
+function absolute(folder: string): string {
+  if (folder === '~' || folder.startsWith('~/') || folder.startsWith('~\\')) {
+    return path.join(homedir(), folder.slice(1));
+  }
+  const base = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
+  return path.resolve(base ?? homedir(), folder);
+}

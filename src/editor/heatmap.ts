@@ -1,0 +1,284 @@
+/** Colours the tokens of the visible editors by their surprisal. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import * as vscode from 'vscode';
+import { HEAT_BIN_COUNT, heatOf } from '../loss/heat';
+import { displayedUnits } from './carry';
+import type { HeatTypes } from './heatTypes';
+import { type LineWindow, lineWindows, RANGE_SIZE, RangeCollector } from './ranges';
+import { isScorable } from './scorable';
+import { type DocumentScores, editorsOf } from './scores';
+import type { HeatmapSwitch } from './switch';
+
+/** Documents with more tokens are drawn only around what is on screen. */
+const WHOLE_DOCUMENT_TOKENS = 20_000;
+/** How many lines around the screen are drawn in such a document. */
+const MARGIN_LINES = 120;
+/** Where VS Code itself stops drawing a long line, by default. */
+const RENDERED_COLUMNS = 10_000;
+/** Pause between two drawings of one document, in milliseconds, at least. */
+const INTERVAL = 100;
+/** A drawing that took long is followed by a pause this many times as long. */
+const PAUSE_FACTOR = 10;
+/** How long the extension host is kept busy at a time, in milliseconds. */
+const SLICE = 6;
+/** Number of units between two looks at the clock. */
+const UNITS_PER_LOOK = 256;
+
+/** What is drawn in a document's editors. */
+export interface DrawnDecorations {
+  /** Version of the document that the ranges belong to. */
+  readonly version: number;
+  /** The ranges of each bin. */
+  readonly bins: readonly (readonly vscode.Range[])[];
+}
+
+/** A bin's ranges, flattened as {@link RangeCollector} gives them. */
+type FlatRanges = readonly number[];
+
+/** The drawing of one document. */
+class Drawing {
+  timer: ReturnType<typeof setTimeout> | undefined;
+  /** Something changed while a drawing was under way. */
+  again = false;
+  drawing = false;
+  /** When the next drawing may begin. */
+  notBefore = 0;
+  drawn: { readonly version: number; readonly bins: readonly FlatRanges[] } | undefined;
+}
+
+/**
+ * The heatmap. All editors of a document show the same ranges; each is told only about the bins that changed.
+ */
+export class Heatmap implements vscode.Disposable {
+  readonly #scores: DocumentScores;
+  readonly #switch: HeatmapSwitch;
+  readonly #types: HeatTypes;
+  readonly #drawings = new Map<vscode.TextDocument, Drawing>();
+  /** What each editor was told last, per bin; a bin without an entry has to be told anew. */
+  readonly #told = new WeakMap<vscode.TextEditor, (FlatRanges | undefined)[]>();
+  readonly #subscriptions: vscode.Disposable[];
+  #disposed = false;
+
+  constructor(scores: DocumentScores, heatmap: HeatmapSwitch, types: HeatTypes) {
+    this.#scores = scores;
+    this.#switch = heatmap;
+    this.#types = types;
+    this.#subscriptions = [
+      scores.onDidChange((document) => this.#schedule(document)),
+      heatmap.onDidChange(() => this.#scheduleVisible()),
+      vscode.window.onDidChangeVisibleTextEditors(() => this.#scheduleVisible()),
+      vscode.window.onDidChangeTextEditorVisibleRanges(({ textEditor }) =>
+        this.#scrolled(textEditor.document),
+      ),
+      vscode.workspace.onDidChangeTextDocument(({ document }) => this.#forgetTold(document)),
+      vscode.workspace.onDidCloseTextDocument((document) => this.#closed(document)),
+    ];
+    this.#scheduleVisible();
+  }
+
+  /** What is drawn in a document's editors; undefined when nothing is. */
+  drawn(uri: vscode.Uri): DrawnDecorations | undefined {
+    const name = uri.toString();
+    for (const [document, { drawn }] of this.#drawings) {
+      if (drawn && document.uri.toString() === name) {
+        return { version: drawn.version, bins: drawn.bins.map(toRanges) };
+      }
+    }
+    return undefined;
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    for (const { timer } of this.#drawings.values()) {
+      clearTimeout(timer);
+    }
+    for (const subscription of this.#subscriptions) {
+      subscription.dispose();
+    }
+  }
+
+  #scheduleVisible(): void {
+    for (const document of new Set(vscode.window.visibleTextEditors.map((editor) => editor.document))) {
+      this.#schedule(document);
+    }
+  }
+
+  #scrolled(document: vscode.TextDocument): void {
+    const state = this.#scores.get(document.uri);
+    const tokens = (state?.losses ?? state?.carried?.losses)?.length ?? 0;
+    if (tokens > WHOLE_DOCUMENT_TOKENS) {
+      this.#schedule(document);
+    }
+  }
+
+  /** Draws the document soon: at once if it was not drawn lately. */
+  #schedule(document: vscode.TextDocument): void {
+    let drawing = this.#drawings.get(document);
+    if (!drawing) {
+      if (document.isClosed || !this.#switch.on || !isScorable(document.uri)) {
+        return;
+      }
+      drawing = new Drawing();
+      this.#drawings.set(document, drawing);
+    }
+    if (drawing.drawing) {
+      drawing.again = true;
+    } else if (drawing.timer === undefined) {
+      const { notBefore } = drawing;
+      drawing.timer = setTimeout(
+        () => void this.#draw(document, drawing),
+        this.#switch.on ? Math.max(0, notBefore - performance.now()) : 0,
+      );
+    }
+  }
+
+  async #draw(document: vscode.TextDocument, drawing: Drawing): Promise<void> {
+    drawing.timer = undefined;
+    drawing.drawing = true;
+    drawing.again = false;
+    const started = performance.now();
+    let busy = 0;
+    try {
+      const slices = this.#drawInSlices(document, drawing);
+      for (;;) {
+        const begun = performance.now();
+        const { done } = slices.next();
+        busy += performance.now() - begun;
+        if (done) {
+          break;
+        }
+        await nextTurn();
+      }
+    } finally {
+      drawing.drawing = false;
+    }
+    if (this.#disposed) {
+      return;
+    }
+    drawing.notBefore = started + Math.max(INTERVAL, busy * PAUSE_FACTOR);
+    if (drawing.again) {
+      this.#schedule(document);
+    }
+  }
+
+  /** The work of one drawing; yields whenever the extension host should have a turn. */
+  *#drawInSlices(document: vscode.TextDocument, drawing: Drawing): Generator<void> {
+    const { version } = document;
+    const bins = emptyBins();
+    const state = this.#switch.on ? this.#scores.get(document.uri) : undefined;
+    if (state) {
+      let deadline = performance.now() + SLICE;
+      let untilLook = UNITS_PER_LOOK;
+      const newer = state.losses;
+      const older = state.carried?.losses;
+      const isWhole = Math.max(newer?.length ?? 0, older?.length ?? 0) <= WHOLE_DOCUMENT_TOKENS;
+      for (const window of isWhole ? [{ start: 0, end: document.lineCount }] : windowsOf(document)) {
+        const range = new vscode.Range(window.start, 0, window.end, 0);
+        const offset = document.offsetAt(range.start);
+        const text = document.getText(range);
+        const columns = isWhole ? Number.POSITIVE_INFINITY : RENDERED_COLUMNS;
+        const collector = new RangeCollector(HEAT_BIN_COUNT, text, offset, window.start, columns);
+        for (const { unit } of displayedUnits(newer, older, offset, offset + text.length)) {
+          collector.add(unit.start, unit.end, heatOf(unit.nats));
+          if (--untilLook === 0) {
+            untilLook = UNITS_PER_LOOK;
+            if (performance.now() > deadline) {
+              yield;
+              if (this.#isOutdated(document, version)) {
+                return;
+              }
+              deadline = performance.now() + SLICE;
+            }
+          }
+        }
+        collector.bins.forEach((ranges, bin) => {
+          bins[bin] = bins[bin].length === 0 ? ranges : bins[bin].concat(ranges);
+        });
+      }
+    }
+    yield* this.#tell(document, version, bins);
+    if (!this.#isOutdated(document, version)) {
+      drawing.drawn = bins.some((ranges) => ranges.length > 0) ? { version, bins } : undefined;
+    }
+  }
+
+  /** Tells the document's editors what changed. */
+  *#tell(document: vscode.TextDocument, version: number, bins: readonly FlatRanges[]): Generator<void> {
+    let deadline = performance.now() + SLICE;
+    for (const editor of editorsOf(document)) {
+      let told = this.#told.get(editor);
+      if (!told) {
+        // An editor that has just been opened shows nothing.
+        told = emptyBins();
+        this.#told.set(editor, told);
+      }
+      for (let bin = 0; bin < bins.length; bin++) {
+        if (isEqual(told[bin], bins[bin])) {
+          continue;
+        }
+        if (performance.now() > deadline) {
+          yield;
+          if (this.#isOutdated(document, version)) {
+            return;
+          }
+          deadline = performance.now() + SLICE;
+        }
+        this.#types.draw(editor, bin, toRanges(bins[bin]));
+        told[bin] = bins[bin];
+      }
+    }
+  }
+
+  #isOutdated(document: vscode.TextDocument, version: number): boolean {
+    return this.#disposed || document.version !== version || document.isClosed;
+  }
+
+  /** After an edit, VS Code has moved and resized what is drawn: every bin has to be told anew. */
+  #forgetTold(document: vscode.TextDocument): void {
+    for (const editor of editorsOf(document)) {
+      if (this.#told.has(editor)) {
+        this.#told.set(
+          editor,
+          Array.from({ length: HEAT_BIN_COUNT }, () => undefined),
+        );
+      }
+    }
+  }
+
+  #closed(document: vscode.TextDocument): void {
+    clearTimeout(this.#drawings.get(document)?.timer);
+    this.#drawings.delete(document);
+  }
+}
+
+function emptyBins(): FlatRanges[] {
+  return Array.from({ length: HEAT_BIN_COUNT }, () => []);
+}
+
+/** The windows of lines that are drawn in a long document. */
+function windowsOf(document: vscode.TextDocument): LineWindow[] {
+  const visible = editorsOf(document).flatMap((editor) =>
+    editor.visibleRanges.map((range) => ({ start: range.start.line, end: range.end.line + 1 })),
+  );
+  return lineWindows(visible, MARGIN_LINES, document.lineCount);
+}
+
+function toRanges(flat: FlatRanges): vscode.Range[] {
+  const ranges: vscode.Range[] = [];
+  for (let i = 0; i < flat.length; i += RANGE_SIZE) {
+    ranges.push(new vscode.Range(flat[i], flat[i + 1], flat[i], flat[i + 2]));
+  }
+  return ranges;
+}
+
+function isEqual(a: FlatRanges | undefined, b: FlatRanges): boolean {
+  if (a === undefined || a.length !== b.length) {
+    return false;
+  }
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] !== b[i]) {
+      return false;
+    }
+  }
+  return true;
+}

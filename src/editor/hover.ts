@@ -1,0 +1,121 @@
+/** The hover on a token: its numbers, and what the model expected instead. */
+import * as vscode from 'vscode';
+import type { EngineApi } from '../engine/api';
+import type { Distribution } from '../engine/protocol';
+import { setting } from './configuration';
+import { ALTERNATIVES, hoverText } from './hoverText';
+import { COMMANDS } from './keys';
+import type { Log } from './log';
+import { commandLink } from './markdown';
+import { currentTokenAt, type DocumentScores, type DocumentState, type FoundToken } from './scores';
+import type { HeatmapSwitch } from './switch';
+
+/** How long the hover waits for the model's distribution, in milliseconds. */
+const PATIENCE = 2000;
+
+/** Answers for every document that has scores, or is being scored. */
+export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
+  readonly #scores: DocumentScores;
+  readonly #engine: EngineApi;
+  readonly #heatmap: HeatmapSwitch;
+  readonly #log: Log;
+  readonly #registration: vscode.Disposable;
+
+  constructor(scores: DocumentScores, engine: EngineApi, heatmap: HeatmapSwitch, log: Log) {
+    this.#scores = scores;
+    this.#engine = engine;
+    this.#heatmap = heatmap;
+    this.#log = log;
+    this.#registration = vscode.languages.registerHoverProvider({ scheme: '*' }, this);
+  }
+
+  async provideHover(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    cancellation: vscode.CancellationToken,
+  ): Promise<vscode.Hover | undefined> {
+    const state = this.#scores.get(document.uri);
+    if (!state) {
+      return undefined;
+    }
+    const offset = document.offsetAt(position);
+    const found = currentTokenAt(state, offset);
+    if (!found) {
+      return this.#unscored(state);
+    }
+    const { version } = document;
+    const { losses, token } = found;
+    const { start, end, first } = losses.unitOf(token);
+    const range = new vscode.Range(document.positionAt(start), document.positionAt(end));
+    const text = document.getText(range);
+    const distribution = await this.#distribution(state, found, first, cancellation);
+    if (cancellation.isCancellationRequested || document.version !== version) {
+      return undefined;
+    }
+    const engine = this.#engine.state;
+    const link = commandLink(
+      vscode.l10n.t('Explain this token'),
+      COMMANDS.openPanel,
+      document.uri.toString(),
+      losses.layout.starts[token],
+    );
+    const subject = {
+      losses,
+      token,
+      text,
+      unit: setting('unit'),
+      vocabularySize: engine.kind === 'ready' ? engine.model.vocabularySize : undefined,
+      distribution,
+    };
+    const markdown = new vscode.MarkdownString(hoverText(subject, link, vscode.l10n.t));
+    // The only thing that the hover may do; the token's text cannot become a link in any case.
+    markdown.isTrusted = { enabledCommands: [COMMANDS.openPanel] };
+    return new vscode.Hover(markdown, range);
+  }
+
+  dispose(): void {
+    this.#registration.dispose();
+  }
+
+  /** What is said where there are no scores for the present text. */
+  #unscored(state: DocumentState): vscode.Hover | undefined {
+    const isUnderWay = state.progress !== undefined || state.waiting;
+    if (!isUnderWay || !(this.#heatmap.on || state.losses || state.carried)) {
+      return undefined;
+    }
+    return new vscode.Hover(
+      new vscode.MarkdownString(vscode.l10n.t('Surprisal: this token is being scored …')),
+    );
+  }
+
+  /** The distribution before a token; undefined when it cannot be had in time. */
+  async #distribution(
+    state: DocumentState,
+    { score }: FoundToken,
+    token: number,
+    cancellation: vscode.CancellationToken,
+  ): Promise<Distribution | undefined> {
+    if (score === undefined) {
+      return undefined;
+    }
+    const answer = this.#scores.distributions(state.document, score, [token], ALTERNATIVES).then(
+      ([distribution]) => distribution,
+      (error: unknown) => {
+        this.#log.debug(`hover: ${error instanceof Error ? error.message : String(error)}`);
+        return undefined;
+      },
+    );
+    let giveUp = () => {};
+    const limit = new Promise<undefined>((resolve) => {
+      giveUp = () => resolve(undefined);
+    });
+    const timer = setTimeout(giveUp, PATIENCE);
+    const subscription = cancellation.onCancellationRequested(giveUp);
+    try {
+      return await Promise.race([answer, limit]);
+    } finally {
+      clearTimeout(timer);
+      subscription.dispose();
+    }
+  }
+}

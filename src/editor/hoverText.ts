@@ -1,0 +1,144 @@
+/** What the hover says about a token, as Markdown. No vscode import. */
+import type { Distribution } from '../engine/protocol';
+import { excessSurprisal, standardisedSurprisal } from '../loss/formulas';
+import type { LossMap } from '../loss/lossMap';
+import { formatCount, formatProbability, formatSurprisal } from '../loss/units';
+import { makeVisibleWithin } from '../text/visible';
+import type { Settings } from './keys';
+import type { Translate } from './localize';
+import { codeBlock, codeSpan } from './markdown';
+
+/** Number of alternatives that the hover shows. */
+export const ALTERNATIVES = 5;
+/** Width of the longest bar, in characters. */
+const BAR_WIDTH = 12;
+/** Longest text of a token that is shown, in characters. */
+const LONGEST_TEXT = 60;
+/** A model is sure below this many nats of entropy (1.5 bits), and unsure from this many on (4 bits). */
+const SURE = 1.5 * Math.LN2;
+const UNSURE = 4 * Math.LN2;
+/** Standard deviations from the expected surprise that are worth a word. */
+const REMARKABLE = 2;
+
+/** What the hover is about. */
+export interface HoverSubject {
+  readonly losses: LossMap;
+  /** Index of the token under the mouse. */
+  readonly token: number;
+  /** The text of its unit. */
+  readonly text: string;
+  readonly unit: Settings['unit'];
+  /** Size of the model's vocabulary; undefined while no model is loaded. */
+  readonly vocabularySize: number | undefined;
+  /** The distribution before the unit's first token, if it could be had. */
+  readonly distribution: Distribution | undefined;
+}
+
+/**
+ * The hover's Markdown.
+ * @param link Markdown of a link, put at the end
+ */
+export function hoverText(subject: HoverSubject, link: string, t: Translate): string {
+  const { losses, token, text, unit, distribution } = subject;
+  const { first, last, nats } = losses.unitOf(token);
+  const other = unit === 'bits' ? 'nats' : 'bits';
+  const sections = [
+    `${codeSpan(visible(text))}&emsp;**${formatSurprisal(nats, unit)}** (${formatSurprisal(nats, other)}) · ${t(
+      'probability {0}',
+      formatProbability(nats),
+    )}`,
+  ];
+  if (first === last) {
+    sections.push(sentence(subject, t));
+  } else {
+    const parts = Array.from({ length: last - first + 1 }, (_, i) =>
+      formatSurprisal(losses.nats[first + i], unit),
+    );
+    sections.push(t('The model reads this character as {0} tokens: {1}.', parts.length, parts.join(' + ')));
+  }
+  if (distribution) {
+    const heading =
+      first === last
+        ? t('What the model expected here:')
+        : t('What the model expected in place of the first of them:');
+    sections.push(heading, codeBlock(bars(distribution)));
+  }
+  const page = losses.pageOf(first) + 1;
+  const pages = losses.layout.pageStarts.length;
+  const context = losses.contextLength(first);
+  const place =
+    context === 1
+      ? t('Page {0} of {1}, 1 token of context', formatCount(page), formatCount(pages))
+      : t(
+          'Page {0} of {1}, {2} tokens of context',
+          formatCount(page),
+          formatCount(pages),
+          formatCount(context),
+        );
+  sections.push(`${place} · ${link}`);
+  return sections.join('\n\n');
+}
+
+/** Rank, entropy, and how the surprise compares with what the model expected. */
+function sentence({ losses, token, unit, vocabularySize }: HoverSubject, t: Translate): string {
+  const rank = formatCount(losses.rank[token]);
+  return [
+    vocabularySize === undefined
+      ? t('rank {0}', rank)
+      : t('rank {0} of {1}', rank, formatCount(vocabularySize)),
+    t('entropy {0}', formatSurprisal(losses.entropy[token], unit)),
+    comparison(losses.nats[token], losses.entropy[token], losses.varentropy[token], t),
+  ].join(' · ');
+}
+
+/** The standardised excess surprisal in a short phrase. */
+export function comparison(nats: number, entropy: number, varentropy: number, t: Translate): string {
+  const excess = excessSurprisal(nats, entropy);
+  // A model without any doubt has no scale of its own.
+  const deviations = varentropy > 1e-6 ? standardisedSurprisal(nats, entropy, varentropy) : 0;
+  const phrase =
+    deviations >= REMARKABLE
+      ? entropy < SURE
+        ? t('the model was sure, and wrong')
+        : t('more surprising than the model expected')
+      : entropy >= UNSURE
+        ? t('the model was unsure')
+        : entropy < SURE && excess <= SURE
+          ? t('the model was sure, and right')
+          : t('about as surprising as the model expected');
+  return `${phrase} (${deviations < 0 ? '\u2212' : '+'}${Math.abs(deviations).toFixed(1)}\u202fσ)`;
+}
+
+/** The top of the distribution as bars, and the token itself where it is not among them. */
+function bars(distribution: Distribution): string[] {
+  const top = distribution.top.slice(0, ALTERNATIVES);
+  const rows = top.map((entry) => ({
+    entry,
+    rank: '',
+    isTarget: entry.id === distribution.target.id,
+  }));
+  if (!rows.some((row) => row.isTarget)) {
+    rows.push({ entry: distribution.target, rank: `#${formatCount(distribution.rank)}`, isTarget: true });
+  }
+  const probabilities = rows.map(({ entry }) => formatProbability(entry.nats));
+  const width = Math.max(...probabilities.map((text) => text.length));
+  return rows.map(({ entry, isTarget, rank }, index) => {
+    const bar = barOf(Math.exp(-entry.nats)).padEnd(BAR_WIDTH);
+    const mark = isTarget ? '▶' : ' ';
+    const note = rank === '' ? '' : `  (${rank})`;
+    return `${mark} ${bar} ${probabilities[index].padStart(width)}  ${visible(entry.text)}${note}`;
+  });
+}
+
+const EIGHTHS = ' ▏▎▍▌▋▊▉';
+
+/** A bar for a share of one, in eighths of a character; never empty for what is not zero. */
+function barOf(share: number): string {
+  const eighths = Math.max(share > 0 ? 1 : 0, Math.round(share * BAR_WIDTH * 8));
+  const rest = eighths % 8;
+  return '█'.repeat(eighths >> 3) + (rest > 0 ? EIGHTHS[rest] : '');
+}
+
+function visible(text: string): string {
+  return makeVisibleWithin(text, LONGEST_TEXT);
+}

@@ -1,0 +1,43 @@
+/** The names that package.json contributes, typed; a unit test holds the two together. No vscode import. */
+import type { DeviceChoice } from '../engine/protocol';
+
+/** The section of all settings. */
+export const SECTION = 'surprisal';
+
+/** Every setting and the type of its value. */
+export interface Settings {
+  readonly 'heatmap.enabled': boolean;
+  readonly unit: 'bits' | 'nats';
+  readonly delay: number;
+  readonly model: string;
+  readonly device: DeviceChoice;
+  readonly threads: number;
+}
+
+/** Every setting and its default. */
+export const DEFAULTS: Settings = {
+  'heatmap.enabled': false,
+  unit: 'bits',
+  delay: 250,
+  model: '',
+  device: 'auto',
+  threads: 0,
+};
+
+/** Every command. */
+export const COMMANDS = {
+  toggleHeatmap: 'surprisal.toggleHeatmap',
+  turnOffHeatmap: 'surprisal.turnOffHeatmap',
+  openPanel: 'surprisal.openPanel',
+  showLegend: 'surprisal.showLegend',
+  showMenu: 'surprisal.showMenu',
+  nextSurprise: 'surprisal.nextSurprise',
+  previousSurprise: 'surprisal.previousSurprise',
+  restartEngine: 'surprisal.restartEngine',
+  showLog: 'surprisal.showLog',
+} as const;
+
+/** Context keys for `when` clauses. */
+export const CONTEXTS = {
+  heatmapOn: 'surprisal.heatmapOn',
+} as const;

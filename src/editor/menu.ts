@@ -1,0 +1,174 @@
+/** The menu behind the status bar item: everything that can be done, each with a word on it. */
+import * as vscode from 'vscode';
+import type { EngineApi } from '../engine/api';
+import { setting, writeSetting } from './configuration';
+import type { CurrentEditor } from './current';
+import { COMMANDS, SECTION } from './keys';
+import type { DocumentScores } from './scores';
+import type { StatusBar } from './statusBar';
+import { describeDevice, describeStatistics } from './statusText';
+import { SURPRISING_BITS } from './surprises';
+import type { HeatmapSwitch } from './switch';
+
+const t = vscode.l10n.t;
+
+interface MenuItem extends vscode.QuickPickItem {
+  readonly run?: () => unknown;
+}
+
+/** Shows the menu. */
+export class Menu {
+  readonly #scores: DocumentScores;
+  readonly #engine: EngineApi;
+  readonly #heatmap: HeatmapSwitch;
+  readonly #current: CurrentEditor;
+  readonly #statusBar: StatusBar;
+
+  constructor(
+    scores: DocumentScores,
+    engine: EngineApi,
+    heatmap: HeatmapSwitch,
+    current: CurrentEditor,
+    statusBar: StatusBar,
+  ) {
+    this.#scores = scores;
+    this.#engine = engine;
+    this.#heatmap = heatmap;
+    this.#current = current;
+    this.#statusBar = statusBar;
+  }
+
+  /** Lets the user choose, and does it. */
+  async show(): Promise<void> {
+    const status = this.#statusBar.text;
+    const model = [separator(t('Model and device')), ...this.#model()];
+    const rest = [...this.#views(), separator(t('Document')), ...this.#document()];
+    // After a failure, what helps comes first.
+    const items =
+      status.severity === 'error' ? [...model, separator(t('Views')), ...rest] : [...rest, ...model];
+    const chosen = await vscode.window.showQuickPick(items, {
+      title: `Surprisal: ${status.headline}`,
+      placeHolder: status.details[0] ?? t('Choose what to do'),
+      matchOnDetail: true,
+    });
+    await chosen?.run?.();
+  }
+
+  #views(): MenuItem[] {
+    const { on } = this.#heatmap;
+    const unit = setting('unit');
+    const other = unit === 'bits' ? 'nats' : 'bits';
+    return [
+      {
+        label: on ? t('$(flame) Turn Off Heatmap') : t('$(flame) Turn On Heatmap'),
+        detail: on
+          ? t('Take the colours away')
+          : t('Colour every token of the visible editors by its surprisal'),
+        run: () => this.#heatmap.turn(!on),
+      },
+      command(
+        t('$(graph) Open Explainer Panel'),
+        t('What the model expected at the cursor, and how the loss comes about'),
+        COMMANDS.openPanel,
+      ),
+      command(
+        t('$(arrow-down) Go to Next Surprising Token'),
+        t('The next token of {0} bits or more', SURPRISING_BITS),
+        COMMANDS.nextSurprise,
+      ),
+      command(
+        t('$(symbol-color) Show Legend'),
+        t('What the colours mean, in the current theme'),
+        COMMANDS.showLegend,
+      ),
+      {
+        label: other === 'nats' ? t('$(symbol-ruler) Show Nats') : t('$(symbol-ruler) Show Bits'),
+        detail: t('Surprisal is shown in {0} now; the colours stay the same', unit),
+        run: () => writeSetting('unit', other),
+      },
+    ];
+  }
+
+  #document(): MenuItem[] {
+    const document = this.#current.editor?.document;
+    if (!document) {
+      return [{ label: t('$(info) No document is open'), detail: t('Open a file to score it') }];
+    }
+    const { summary } = this.#statusBar.text;
+    const state = this.#scores.get(document.uri);
+    if (summary === '' || !state?.complete) {
+      return [
+        {
+          label: t('$(play) Score This Document'),
+          detail: state?.tooLarge
+            ? t('It is too large to be scored by itself; this may take long')
+            : t('Compute its surprisal now, whether the heatmap is on or not'),
+          run: () => this.#score(document),
+        },
+      ];
+    }
+    return [
+      {
+        label: `$(list-flat) ${summary}`,
+        detail: state.statistics ? describeStatistics(state.statistics, t) : t('The document as a whole'),
+      },
+    ];
+  }
+
+  #model(): MenuItem[] {
+    const engine = this.#engine.state;
+    const items: MenuItem[] = [];
+    if (engine.kind === 'ready') {
+      const { model, device, degraded } = engine;
+      items.push({
+        label: `$(chip) ${model.name}`,
+        description: describeDevice(device.provider, device.name, device.threads, t),
+        detail: degraded ?? t('Why this device was chosen'),
+        run: () => this.#showReasons(device.reasons, degraded),
+      });
+    }
+    items.push(
+      command(
+        t('$(debug-restart) Restart Engine'),
+        t('End the model\u2019s process and start it anew'),
+        COMMANDS.restartEngine,
+      ),
+      {
+        label: t('$(settings-gear) Open Settings'),
+        detail: t('Model, device, threads, delay, unit'),
+        run: () => vscode.commands.executeCommand('workbench.action.openSettings', SECTION),
+      },
+      command(t('$(output) Show Log'), t('What the engine has reported'), COMMANDS.showLog),
+    );
+    return items;
+  }
+
+  async #score(document: vscode.TextDocument): Promise<void> {
+    this.#scores.allowLarge(document);
+    try {
+      await this.#scores.score(document);
+    } catch {
+      // The status bar says what went wrong; closing the document is no failure.
+    }
+  }
+
+  async #showReasons(reasons: readonly string[], degraded: string | undefined): Promise<void> {
+    const items: MenuItem[] = [...(degraded === undefined ? [] : [degraded]), ...reasons].map((reason) => ({
+      label: reason,
+    }));
+    items.push(separator(''), {
+      label: t('$(settings-gear) Choose Another Device'),
+      run: () => vscode.commands.executeCommand('workbench.action.openSettings', `${SECTION}.device`),
+    });
+    const chosen = await vscode.window.showQuickPick(items, { title: t('Why this device') });
+    await chosen?.run?.();
+  }
+}
+
+function command(label: string, detail: string, id: string): MenuItem {
+  return { label, detail, run: () => vscode.commands.executeCommand(id) };
+}
+
+function separator(label: string): MenuItem {
+  return { label, kind: vscode.QuickPickItemKind.Separator };
+}

@@ -1,0 +1,64 @@
+/** The extension's entry: wires the rooms, nothing else. */
+import type * as vscode from 'vscode';
+import { Api, type SurprisalApi } from './editor/api';
+import { registerCommands } from './editor/commands';
+import { onDidChangeSetting } from './editor/configuration';
+import { CurrentEditor } from './editor/current';
+import { engineSettings } from './editor/engineSettings';
+import { Heatmap } from './editor/heatmap';
+import { HeatTypes } from './editor/heatTypes';
+import { TokenHover } from './editor/hover';
+import { LegendView } from './editor/legend';
+import { Log } from './editor/log';
+import { Menu } from './editor/menu';
+import { Navigator } from './editor/navigate';
+import { EditorPanelSource } from './editor/panelSource';
+import { DocumentScores } from './editor/scores';
+import { StatusBar } from './editor/statusBar';
+import { HeatmapSwitch } from './editor/switch';
+import { Engine } from './engine/client';
+import { ExplainerPanel } from './panel/panel';
+
+export type { Losses, ScoredEvent, SurprisalApi } from './editor/api';
+
+let engine: Engine | undefined;
+
+/** Called by VS Code once, after startup. The model's process starts with the first thing to score. */
+export function activate(context: vscode.ExtensionContext): SurprisalApi {
+  const log = new Log();
+  const settings = () => engineSettings(context.extensionPath);
+  const started = new Engine({
+    hostPath: context.asAbsolutePath('dist/engine.cjs'),
+    settings: settings(),
+    log: (line) => log.info(line),
+  });
+  engine = started;
+  const heatmap = new HeatmapSwitch();
+  const current = new CurrentEditor();
+  const types = new HeatTypes();
+  const scores = new DocumentScores(started, heatmap, log);
+  const drawing = new Heatmap(scores, heatmap, types);
+  const hover = new TokenHover(scores, started, heatmap, log);
+  const statusBar = new StatusBar(scores, started, heatmap, current);
+  const legend = new LegendView(types);
+  const source = new EditorPanelSource(scores, started, current);
+  const panel = new ExplainerPanel(context.extensionUri, source);
+  const menu = new Menu(scores, started, heatmap, current, statusBar);
+  const navigator = new Navigator(scores, current);
+  const api = new Api(scores, drawing);
+  context.subscriptions.push(
+    registerCommands({ engine: started, heatmap, current, panel, legend, menu, navigator, log }),
+    onDidChangeSetting(['model', 'device', 'threads'], () => {
+      started.configure(settings());
+      scores.reset();
+    }),
+    ...[api, panel, source, legend, statusBar, hover, drawing, scores, types, current, heatmap, log],
+  );
+  return api;
+}
+
+/** Called by VS Code at the end; waits for the model's process to be gone. */
+export async function deactivate(): Promise<void> {
+  await engine?.stop();
+  engine?.dispose();
+}

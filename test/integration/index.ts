@@ -1,0 +1,4 @@
+// Runs in the real extension host: scripts/run-integration.mjs calls run().
+import { runSuites } from '../support/integration';
+
+export const run = (): Promise<void> => runSuites(() => import('./editor.test'));

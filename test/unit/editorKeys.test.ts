@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { COMMANDS, DEFAULTS, SECTION } from '../../src/editor/keys';
+import { isScorable, LARGE_DOCUMENT, LEGEND_SCHEME } from '../../src/editor/scorable';
+import { DEVICE_CHOICES } from '../../src/engine/protocol';
+
+const { contributes } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+describe('names that package.json contributes', () => {
+  it('has exactly the commands that the code registers', () => {
+    const contributed = contributes.commands.map(({ command }: { command: string }) => command);
+    assert.deepEqual(contributed.sort(), Object.values(COMMANDS).sort());
+  });
+
+  it('has exactly the settings that the code reads, with the same defaults', () => {
+    const { properties } = contributes.configuration;
+    const defaults = Object.fromEntries(
+      Object.entries<{ default: unknown }>(properties).map(([name, { default: value }]) => [
+        name.replace(`${SECTION}.`, ''),
+        value,
+      ]),
+    );
+    assert.deepEqual(defaults, DEFAULTS);
+    assert.deepEqual(properties['surprisal.device'].enum, DEVICE_CHOICES);
+  });
+
+  it('offers in menus only commands that there are', () => {
+    const ids = new Set<string>(Object.values(COMMANDS));
+    for (const entries of Object.values<{ command: string }[]>(contributes.menus)) {
+      for (const { command } of entries) {
+        assert.ok(ids.has(command), command);
+      }
+    }
+  });
+});
+
+describe('documents worth scoring', () => {
+  it('takes files, untitled ones, notebooks\u2019 cells, other file systems and both sides of a diff', () => {
+    for (const scheme of ['file', 'untitled', 'vscode-notebook-cell', 'vscode-vfs', 'git', 'vscode-remote']) {
+      assert.ok(isScorable({ scheme, path: '/a' }), scheme);
+    }
+    assert.ok(isScorable({ scheme: 'debug', path: '/source.js' }));
+  });
+
+  it('leaves out output, input boxes and the legend', () => {
+    for (const scheme of ['output', 'vscode-scm', 'comment', LEGEND_SCHEME]) {
+      assert.ok(!isScorable({ scheme, path: '/a' }), scheme);
+    }
+    assert.ok(!isScorable({ scheme: 'debug', path: 'replinput' }));
+    assert.ok(LARGE_DOCUMENT > 1_000_000);
+  });
+});

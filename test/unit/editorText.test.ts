@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { comparison, hoverText } from '../../src/editor/hoverText';
+import { legendText } from '../../src/editor/legendText';
+import { english } from '../../src/editor/localize';
+import { codeBlock, codeSpan, commandLink, escapeMarkdown } from '../../src/editor/markdown';
+import { type DocumentStanding, type StatusInput, statusText } from '../../src/editor/statusText';
+import { nextSurprise } from '../../src/editor/surprises';
+import { approximateTotals, exactTotals, sumOf } from '../../src/editor/totals';
+import type { EngineState } from '../../src/engine/protocol';
+import { HEAT_BIN_COUNT } from '../../src/loss/heat';
+import { LossMap } from '../../src/loss/lossMap';
+
+const ready: EngineState = {
+  kind: 'ready',
+  model: {
+    id: 'm',
+    name: 'SmolLM2-135M-Instruct',
+    folder: '/m',
+    parameters: 135e6,
+    vocabularySize: 49152,
+    contextWindow: 2048,
+  },
+  device: { provider: 'cpu', name: 'x86', threads: 2, reasons: [] },
+};
+
+/** Scored tokens with these texts and nats. */
+function mapOf(texts: readonly string[], nats: readonly number[]): LossMap {
+  const ends = Uint32Array.from(texts.map((_, token) => texts.slice(0, token + 1).join('').length));
+  const starts = Uint32Array.from(ends, (end, token) => end - texts[token].length);
+  const map = new LossMap({
+    starts,
+    ends,
+    ids: new Uint32Array(texts.length),
+    pageStarts: Uint32Array.of(0),
+    pageContexts: Uint32Array.of(0),
+  });
+  nats.forEach((value, token) => {
+    if (!Number.isNaN(value)) {
+      map.write(token, {
+        nats: Float32Array.of(value),
+        entropy: Float32Array.of(1),
+        varentropy: Float32Array.of(1),
+        rank: Uint32Array.of(3),
+      });
+    }
+  });
+  return map;
+}
+
+describe('status bar', () => {
+  const totals = { tokens: 100, nats: 100 * 3.42 * Math.LN2, bytes: 400 };
+  const input = (standing: DocumentStanding, engine: EngineState = ready): StatusInput => ({
+    engine,
+    heatmapOn: true,
+    unit: 'bits',
+    document: { name: 'a.py', standing, totals, selection: undefined },
+  });
+  const scored: DocumentStanding = { kind: 'scored', statistics: undefined };
+
+  it('shows a scored document in numbers', () => {
+    const status = statusText(input(scored), english);
+    assert.equal(status.text, '$(flame) 3.42 bits/token');
+    assert.equal(status.label, 'Surprisal: 3.42 bits per token. a.py is scored.');
+    assert.equal(status.severity, 'normal');
+    const rows = Object.fromEntries(status.rows.map(({ name, values }) => [name, values]));
+    assert.deepEqual(rows.Perplexity, ['10.7']);
+    assert.deepEqual(rows['Bits per byte'], ['0.855']);
+    assert.deepEqual(rows.Tokens, ['100']);
+    assert.deepEqual(
+      status.facts.map(({ values }) => values[0]),
+      ['SmolLM2-135M-Instruct', 'CPU, 2 threads (x86)'],
+    );
+  });
+
+  it('shows nats when asked to', () => {
+    assert.equal(statusText({ ...input(scored), unit: 'nats' }, english).text, '$(flame) 2.37 nats/token');
+  });
+
+  it('shows the selection where there is one', () => {
+    const document = { ...input(scored).document!, selection: { tokens: 2, nats: 2 * Math.LN2, bytes: 4 } };
+    const status = statusText({ ...input(scored), document }, english);
+    assert.equal(status.text, '$(flame) 1.00 bits/token $(selection)');
+    assert.deepEqual(status.rows[0].values, ['3.42 bits', '1.00 bits']);
+  });
+
+  it('shows progress, and that numbers are approximate until the end', () => {
+    assert.equal(
+      statusText(input({ kind: 'scoring', done: 42, total: 100 }), english).text,
+      '$(loading~spin) ~3.42 bits/token · 42%',
+    );
+    const fresh = { ...input({ kind: 'scoring', done: 0, total: 0 }) };
+    const document = { ...fresh.document!, totals: { tokens: 0, nats: 0, bytes: undefined } };
+    assert.equal(statusText({ ...fresh, document }, english).text, '$(loading~spin) scoring');
+    assert.equal(statusText(input({ kind: 'waiting' }), english).text, '$(loading~spin) ~3.42 bits/token');
+  });
+
+  it('shows every state of the engine', () => {
+    const of = (engine: EngineState) => statusText(input(scored, engine), english);
+    assert.equal(of({ kind: 'starting' }).text, '$(loading~spin) starting');
+    assert.equal(
+      of({ kind: 'downloading', model: 'M', done: 1, total: 4 }).text,
+      '$(loading~spin) downloading 25%',
+    );
+    assert.equal(of({ kind: 'loading', model: 'M' }).text, '$(loading~spin) loading model');
+    assert.equal(of({ ...ready, degraded: 'The GPU failed.' }).text, '$(warning) 3.42 bits/token');
+    assert.deepEqual(of({ ...ready, degraded: 'The GPU failed.' }).details, ['The GPU failed.']);
+    const failed = of({
+      kind: 'failed',
+      problem: { code: 'crashed', message: 'It crashed.', advice: 'Try again.' },
+    });
+    assert.equal(failed.severity, 'error');
+    assert.equal(failed.text, '$(error) Surprisal');
+    assert.equal(failed.headline, 'It crashed.');
+    assert.deepEqual(failed.details, ['Try again.']);
+    const off = statusText({ engine: { kind: 'off' }, heatmapOn: false, unit: 'bits' }, english);
+    assert.equal(off.text, '$(flame) Surprisal');
+    assert.match(off.label, /heatmap is off/);
+  });
+
+  it('says why a document has no numbers', () => {
+    assert.match(statusText(input({ kind: 'too-large', characters: 3e6 }), english).details[0], /3,000,000/);
+    assert.match(statusText(input({ kind: 'unsupported' }), english).details[0], /not scored/);
+    assert.match(statusText(input({ kind: 'idle' }), english).details[0], /a\.py is not scored/);
+    const failed = statusText(input({ kind: 'failed', message: 'NaN.', advice: 'Report it.' }), english);
+    assert.equal(failed.severity, 'error');
+    assert.match(failed.label, /NaN\. Report it\./);
+  });
+});
+
+describe('totals', () => {
+  it('counts the tokens that begin in a range, and the bytes of their text', () => {
+    const text = 'a\u00e9 bcd';
+    const map = mapOf(['a', '\u00e9 ', 'bc', 'd'], [1, 2, 4, 8]);
+    const textOf = (start: number, end: number) => text.slice(start, end);
+    assert.deepEqual(exactTotals(map, 0, 6, textOf), { tokens: 4, nats: 15, bytes: 7 });
+    // The token of offset 1 began before the range.
+    assert.deepEqual(exactTotals(map, 2, 5, textOf), { tokens: 1, nats: 4, bytes: 2 });
+    assert.deepEqual(exactTotals(map, 4, 5, textOf), { tokens: 0, nats: 0, bytes: 0 });
+    assert.deepEqual(
+      sumOf([
+        { tokens: 1, nats: 2, bytes: 3 },
+        { tokens: 1, nats: 2, bytes: undefined },
+      ]),
+      { tokens: 2, nats: 4, bytes: undefined },
+    );
+  });
+
+  it('does not call an unfinished range complete', () => {
+    assert.equal(exactTotals(mapOf(['a', 'b'], [1, Number.NaN]), 0, 2, () => 'ab').bytes, undefined);
+  });
+
+  it('fills gaps with older scores while a document is scored again', () => {
+    const older = { losses: mapOf(['a', 'b'], [1, 2]), staleFrom: 0, textLength: 2 };
+    assert.equal(approximateTotals(mapOf(['a', 'b'], [5, Number.NaN]), older).nats, 7);
+    assert.equal(approximateTotals(undefined, older).nats, 3);
+    assert.equal(approximateTotals(undefined, undefined).tokens, 0);
+  });
+});
+
+describe('text in Markdown', () => {
+  it('keeps text from being Markdown', () => {
+    assert.equal(escapeMarkdown('a*b_[c](d)|<e>&`'), 'a\\*b\\_\\[c\\]\\(d\\)\\|&lt;e&gt;&amp;\\`');
+    assert.equal(escapeMarkdown('a\r\nb'), 'a b');
+  });
+
+  it('fences code spans and blocks with more backticks than there are inside', () => {
+    assert.equal(codeSpan('abc'), '`abc`');
+    assert.equal(codeSpan('`'), '`` ` ``');
+    assert.equal(codeSpan('a``b'), '```a``b```');
+    assert.equal(codeBlock(['a', '```', '````']), '`````text\na\n```\n````\n`````');
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('`', 'a', ' ', '[') }), (text) => {
+        const span = codeSpan(text);
+        const fence = /^`+/.exec(span)![0];
+        const inside = span.slice(fence.length, -fence.length);
+        assert.ok(!(inside.match(/`+/g) ?? []).some((run) => run === fence));
+        assert.ok(!inside.startsWith('`') && !inside.endsWith('`'));
+      }),
+    );
+  });
+
+  it('encodes a command\u2019s parameters', () => {
+    const link = commandLink('Go (now)', 'a.b', 'file:///x (1).ts', 5);
+    const [, address] = /^\[.*?\]\((.*)\)$/.exec(link)!;
+    assert.ok(!/[()\s]/.test(address));
+    assert.deepEqual(JSON.parse(decodeURIComponent(address.split('?')[1])), ['file:///x (1).ts', 5]);
+  });
+});
+
+describe('hover', () => {
+  const subject = {
+    losses: mapOf(['if', ' x'], [0.5, 7]),
+    token: 1,
+    text: ' x',
+    unit: 'bits' as const,
+    vocabularySize: 49152,
+    distribution: undefined,
+  };
+
+  it('gives the numbers of a token', () => {
+    const text = hoverText(subject, '[link](x)', english);
+    assert.match(text, /^`·x`/);
+    assert.match(text, /\*\*10\.1 bits\*\* \(7\.00 nats\)/);
+    assert.match(text, /probability 0\.091 %/);
+    assert.match(text, /rank 3 of 49,152 · entropy 1\.44 bits/);
+    assert.match(text, /Page 1 of 1, 1 token of context · \[link\]\(x\)$/);
+  });
+
+  it('shows what the model expected instead, and the token itself', () => {
+    const alternative = (id: number, text: string, probability: number) => ({
+      id,
+      text,
+      logit: 0,
+      nats: -Math.log(probability),
+    });
+    const text = hoverText(
+      {
+        ...subject,
+        distribution: {
+          token: 1,
+          target: alternative(9, ' x', 0.0009),
+          rank: 12,
+          logSumExp: 0,
+          entropy: 1,
+          top: [alternative(1, ' (', 0.5), alternative(2, '```\n', 0.25)],
+        },
+      },
+      '[link](x)',
+      english,
+    );
+    assert.match(text, /````text\n {2}██████ +50\.0 % {2}·\(\n/);
+    assert.match(text, /25\.0 % {2}```⏎\n/);
+    assert.match(text, /▶ ▏ +0\.090? % {2}·x {2}\(#12\)/);
+  });
+
+  it('adds up the tokens of a split character', () => {
+    const losses = new LossMap({
+      starts: Uint32Array.of(0, 0),
+      ends: Uint32Array.of(2, 2),
+      ids: Uint32Array.of(1, 2),
+      pageStarts: Uint32Array.of(0),
+      pageContexts: Uint32Array.of(0),
+    });
+    losses.write(0, {
+      nats: Float32Array.of(Math.LN2, 2 * Math.LN2),
+      entropy: new Float32Array(2),
+      varentropy: new Float32Array(2),
+      rank: Uint32Array.of(1, 1),
+    });
+    const text = hoverText({ ...subject, losses, text: '😀' }, '[link](x)', english);
+    assert.match(text, /\*\*3\.00 bits\*\*/);
+    assert.match(text, /as 2 tokens: 1\.00 bits \+ 2\.00 bits/);
+  });
+
+  it('compares the surprise with what the model expected', () => {
+    assert.match(comparison(8, 0.5, 1, english), /^the model was sure, and wrong \(\+7\.5.σ\)$/);
+    assert.match(comparison(5, 4, 4, english), /unsure/);
+    assert.match(comparison(0.1, 0.2, 0.5, english), /sure, and right/);
+    assert.match(comparison(9, 3, 4, english), /more surprising than/);
+    assert.match(comparison(0, 0, 0, english), /sure, and right/);
+  });
+});
+
+describe('surprising tokens', () => {
+  const losses = mapOf(['a', 'b', 'c', 'd'], [10, 1, 7, 2]);
+
+  it('goes on after the selection and around the end', () => {
+    assert.equal(nextSurprise(losses, 0, 0, 'next')?.start, 0);
+    assert.equal(nextSurprise(losses, 0, 1, 'next')?.start, 2);
+    assert.equal(nextSurprise(losses, 2, 3, 'next')?.start, 0);
+    assert.equal(nextSurprise(losses, 2, 3, 'previous')?.start, 0);
+    assert.equal(nextSurprise(losses, 0, 1, 'previous')?.start, 2);
+    assert.equal(nextSurprise(mapOf(['a'], [1]), 0, 0, 'next'), undefined);
+  });
+});
+
+describe('legend', () => {
+  it('has a sample of every colour', () => {
+    const { text, samples } = legendText(english);
+    const lines = text.split('\n');
+    assert.deepEqual(
+      [...new Set(samples.map(({ bin }) => bin))],
+      Array.from({ length: HEAT_BIN_COUNT }, (_, bin) => bin),
+    );
+    for (const { line, start, end } of samples) {
+      assert.match(lines[line].slice(start, end), /^ \S.* $/);
+      assert.match(lines[line].slice(end), /^ {2}\S/);
+    }
+  });
+});
