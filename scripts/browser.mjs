@@ -1,0 +1,170 @@
+// A real headless browser and a software Vulkan device, from the npm registry alone.
+//
+// @sparticuz/chromium carries Chromium's headless shell for Linux x64, the few libraries that a bare machine may
+// lack, and SwiftShader, a Vulkan device in software. They are unpacked into the cache once; playwright-core drives
+// the browser. On other platforms the installed Chrome, Chromium or Edge is used, or the one that SURPRISAL_BROWSER
+// names.
+//
+//   node scripts/browser.mjs [--soft]    unpack it and show its version; --soft: a failure is only a warning
+import { createReadStream, createWriteStream } from 'node:fs';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress } from 'node:zlib';
+import { cacheFolder, Failure, isMain, makeOnce, messageOf, run, runMain } from './support.mjs';
+
+/** @typedef {{ folder: string, executable: string, env: NodeJS.ProcessEnv }} Chromium */
+
+const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
+
+/**
+ * Makes sure that Chromium is unpacked in the cache and can run here.
+ * @returns {Promise<Chromium>}
+ */
+export async function ensureChromium() {
+  const folder = await unpackChromium();
+  const executable = join(folder, 'chromium');
+  /** @type {NodeJS.ProcessEnv} */
+  const env = { ...process.env, FONTCONFIG_FILE: join(folder, 'fonts.conf') };
+  const first = await run(executable, ['--version'], { env, quiet: true });
+  if (first.code === 0) {
+    return { folder, executable, env };
+  }
+  // A bare machine has no NSS: take the libraries that came with Chromium.
+  env.LD_LIBRARY_PATH = joinPaths(join(folder, 'libraries', 'lib'), process.env.LD_LIBRARY_PATH);
+  const second = await run(executable, ['--version'], { env, quiet: true });
+  if (second.code !== 0) {
+    throw new Failure(`Chromium does not run on this machine: ${(second.output || first.output).trim()}`);
+  }
+  return { folder, executable, env };
+}
+
+/** @param {(string | undefined)[]} paths */
+const joinPaths = (...paths) => paths.filter(Boolean).join(delimiter);
+
+/** @returns {Promise<string>} the folder */
+async function unpackChromium() {
+  if (!isLinuxX64) {
+    throw new Failure(
+      `The packaged Chromium runs on Linux x64 only; this is ${process.platform} ${process.arch}.`,
+    );
+  }
+  const require = createRequire(import.meta.url);
+  /** @type {string} */
+  let bin;
+  try {
+    bin = join(dirname(require.resolve('@sparticuz/chromium')), '..', '..', 'bin');
+  } catch {
+    throw new Failure('The package @sparticuz/chromium is not installed: run npm ci.');
+  }
+  const { extract } = await import('tar-fs');
+  const manifest = JSON.parse(await readFile(join(bin, '..', 'package.json'), 'utf8'));
+  const folder = join(cacheFolder, 'chromium', manifest.version);
+  await makeOnce(folder, `${manifest.version} ${folder} 1`, async (staging) => {
+    /**
+     * @param {string} archive
+     * @param {NodeJS.WritableStream} target
+     */
+    const unpack = (archive, target) =>
+      pipeline(createReadStream(join(bin, archive)), createBrotliDecompress(), target);
+    await mkdir(join(staging, 'fonts'), { recursive: true });
+    await unpack('al2023.tar.br', extract(join(staging, 'libraries')));
+    await unpack('swiftshader.tar.br', extract(staging));
+    await unpack('fonts.tar.br', extract(staging));
+    await unpack('chromium.br', createWriteStream(join(staging, 'chromium'), { mode: 0o755 }));
+    const dejavu = join(dirname(require.resolve('dejavu-fonts-ttf/package.json')), 'ttf');
+    for (const name of ['DejaVuSansMono', 'DejaVuSansMono-Bold', 'DejaVuSans', 'DejaVuSans-Bold']) {
+      await cp(join(dejavu, `${name}.ttf`), join(staging, 'fonts', `${name}.ttf`));
+    }
+    await writeFile(join(staging, 'fonts.conf'), fontsConfiguration(folder));
+  });
+  return folder;
+}
+
+/**
+ * The same fonts on every machine; those of the system come last, for scripts that these do not have.
+ * @param {string} folder
+ */
+function fontsConfiguration(folder) {
+  const prefer = (/** @type {string} */ family, /** @type {string} */ font) =>
+    `  <alias binding="same"><family>${family}</family><prefer><family>${font}</family></prefer></alias>\n`;
+  return `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>${join(folder, 'fonts')}</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir>${join(cacheFolder, 'chromium', 'fontconfig')}</cachedir>
+${prefer('monospace', 'DejaVu Sans Mono')}${prefer('sans-serif', 'Open Sans')}${prefer('system-ui', 'Open Sans')}</fontconfig>
+`;
+}
+
+/**
+ * Starts a headless browser.
+ * @returns {Promise<import('playwright-core').Browser>}
+ */
+export async function launchBrowser() {
+  const { chromium } = await import('playwright-core');
+  const args = [
+    '--disable-gpu',
+    '--disable-dev-shm-usage',
+    '--font-render-hinting=none',
+    '--hide-scrollbars',
+  ];
+  if (process.env.SURPRISAL_BROWSER) {
+    return chromium.launch({ executablePath: process.env.SURPRISAL_BROWSER, args });
+  }
+  if (isLinuxX64) {
+    const { executable, env } = await ensureChromium();
+    return chromium.launch({
+      executablePath: executable,
+      env: /** @type {Record<string, string>} */ (env),
+      chromiumSandbox: false,
+      args: [...args, '--no-zygote'],
+    });
+  }
+  for (const channel of ['chrome', 'chromium', 'msedge']) {
+    try {
+      return await chromium.launch({ channel, args });
+    } catch {
+      // Not installed: try the next one.
+    }
+  }
+  throw new Failure('No browser found: install Chrome or Edge, or name one in SURPRISAL_BROWSER.');
+}
+
+/**
+ * The environment in which a child process finds SwiftShader as its Vulkan device, so that ONNX Runtime's WebGPU
+ * provider runs on a machine without a GPU (slowly).
+ * @returns {Promise<{ env: NodeJS.ProcessEnv, reason?: undefined } | { env?: undefined, reason: string }>}
+ */
+export async function vulkanEnvironment() {
+  try {
+    const folder = await unpackChromium();
+    const driver = join(folder, 'vk_swiftshader_icd.json');
+    const env = {
+      ...process.env,
+      VK_DRIVER_FILES: driver,
+      VK_ICD_FILENAMES: driver,
+      LD_LIBRARY_PATH: joinPaths(folder, process.env.LD_LIBRARY_PATH),
+    };
+    return { env };
+  } catch (error) {
+    return { reason: messageOf(error) };
+  }
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(async () => {
+    try {
+      const browser = await launchBrowser();
+      console.log(`The browser is ready: Chromium ${browser.version()}.`);
+      await browser.close();
+    } catch (error) {
+      if (!process.argv.includes('--soft')) {
+        throw error;
+      }
+      console.warn(`The browser is not there yet (the tests need it): ${messageOf(error)}`);
+    }
+  });
+}

@@ -1,0 +1,245 @@
+/** What a user sees in the text editor and the status bar, with the bundled model over the demo folder. */
+import assert from 'node:assert/strict';
+import { formatCount, formatProbability, formatSurprisal } from '../../src/loss/units';
+import { makeVisible } from '../../src/text/visible';
+import { DEMO } from '../support/paths';
+import { keepEvidence, openWorkbench, type Workbench } from '../support/workbench';
+import {
+  assertShows,
+  DEMO_FILE,
+  demoText,
+  eventually,
+  heatBecomes,
+  heatGoes,
+  legendBins,
+  plain,
+  type Reference,
+  SCORED_WITHIN,
+  SETTINGS,
+  scoreWithCommandLine,
+  statusShows,
+  ways,
+} from './support';
+
+const OTHER_FILE = 'inventory.ts';
+/** What is typed, and where. */
+const BEFORE = 'Return the sample';
+const STRANGE = ' xylophone';
+
+describe('the editor', () => {
+  let workbench: Workbench;
+  let original: Reference;
+  let edited: Reference;
+  let other: Reference;
+  keepEvidence(() => workbench);
+
+  before(async function () {
+    this.timeout(240_000);
+    const text = await demoText();
+    const [scored, opened] = await Promise.all([
+      scoreWithCommandLine([text, text.replace(BEFORE, BEFORE + STRANGE), await demoText(OTHER_FILE)]),
+      openWorkbench({ workspace: DEMO, settings: SETTINGS }),
+    ]);
+    [original, edited, other] = scored;
+    workbench = opened;
+  });
+
+  after(() => workbench?.close());
+
+  const toggle = () => workbench.runCommand('Surprisal: Toggle Heatmap');
+  const titleButton = (name: string) =>
+    workbench.page.locator('.editor-group-container.active').getByRole('button', { name, exact: true });
+
+  const closePanel = async () => {
+    const tab = workbench.page.locator('.tab', { hasText: /^Surprisal$/ });
+    await tab.click();
+    await workbench.runCommand('View: Close Editor');
+    await tab.waitFor({ state: 'detached' });
+  };
+
+  it('colours every token of the open file by its surprisal', async () => {
+    await workbench.openFile(DEMO_FILE);
+    assert.equal(await workbench.statusBarText(), 'Surprisal');
+    assert.deepEqual(await workbench.decoratedSpans(), []);
+    await toggle();
+    const said = new Set<string>();
+    await eventually(
+      'the document should be scored',
+      async () => {
+        const text = await workbench.statusBarText();
+        said.add(text);
+        return text;
+      },
+      (text) => /^\d[^~%]*\/token$/.test(text),
+      SCORED_WITHIN,
+    );
+    assert.ok(
+      [...said].some((text) => /^(starting|loading model|scoring|.*\d+%)$/.test(text)),
+      `no progress was shown: ${[...said].join(', ')}`,
+    );
+    await statusShows(workbench, original.report.tokens);
+    const lines = await heatBecomes(workbench, original);
+    await workbench.screenshot('heatmap');
+
+    const heatAt = (line: number, text: string) => {
+      const { heat, text: whole } = lines.find((candidate) => candidate.line === line)!;
+      return [...heat.slice(whole.indexOf(text), whole.indexOf(text) + text.length)].map(Number);
+    };
+    const wrong = original.lineOf('- median)');
+    const misspelt = original.lineOf('proprosed');
+    assert.ok(Math.min(...heatAt(wrong, ' median')) >= 5, 'the wrong variable is not hot');
+    assert.ok(Math.max(...heatAt(misspelt, ' proprosed')) >= 6, 'the misspelt word is not hot');
+    assert.deepEqual(heatAt(wrong, ' in values'), new Array(' in values'.length).fill(0));
+    assert.ok(new Set(lines.flatMap(({ heat }) => [...heat])).size >= 6, 'few colours are on screen');
+
+    await workbench.goTo(original.lines.length);
+    await heatBecomes(workbench, original);
+    await workbench.goTo(1);
+  });
+
+  it('shows a token’s numbers and the alternatives when one points at it', async () => {
+    const line = original.lineOf('- median)');
+    const token = original.token(line, ' median');
+    const text = plain(await workbench.hoverAt(line, 'median'));
+    await workbench.screenshot('hover');
+    const parts =
+      /^(\S+) (.+?) \((.+?)\) · probability (.+?) rank (.+?) of (.+?) · entropy (.+? bits) · .*? What the model expected here: (.*?) Page (\d+) of (\d+)\W+(.+?) tokens of context/.exec(
+        text,
+      );
+    assert.ok(parts, text);
+    const [, name, bits, nats, probability, rank, vocabulary, entropy, bars, page, pages, context] = parts;
+    assert.equal(name, '·median');
+    assertShows(bits, token.nats, (value) => formatSurprisal(value, 'bits'));
+    assertShows(nats, token.nats, (value) => formatSurprisal(value, 'nats'));
+    assertShows(probability, token.nats, formatProbability);
+    assert.equal(rank, formatCount(token.rank));
+    assert.equal(vocabulary, '49,152');
+    assertShows(entropy, token.entropy, (value) => formatSurprisal(value, 'bits'));
+    assert.equal(token.top?.length, 5);
+    let rest = bars;
+    for (const alternative of token.top) {
+      const rows = ways(alternative.nats, formatProbability).map(
+        (value) => `${value} ${makeVisible(alternative.text)}`,
+      );
+      const row = rows.find((candidate) => rest.includes(candidate));
+      assert.ok(row, `“${rows[0]}” is not next in “${rest}”`);
+      rest = rest.slice(rest.indexOf(row) + row.length);
+    }
+    assert.ok(rest.includes(`·median (#${rank})`), rest);
+    assert.equal(page, String(token.page + 1));
+    assert.equal(pages, '1');
+    assert.equal(context, formatCount(original.report.tokens.indexOf(token)));
+  });
+
+  it('opens the panel on the token from the hover', async () => {
+    await workbench.hover().getByRole('link', { name: 'Explain this token' }).click();
+    const frame = await workbench.panelFrame();
+    await eventually(
+      'the panel should explain the token',
+      () => frame.getByTestId('token').textContent(),
+      (text) => text === '·median',
+    );
+    const { line, column } = original.token(original.lineOf('- median)'), ' median');
+    assert.equal(await frame.getByTestId('position').textContent(), `Line ${line}, column ${column}`);
+    await workbench.dismissHover();
+    await closePanel();
+  });
+
+  it('follows what is typed, and what is taken back', async () => {
+    const line = original.lineOf(BEFORE);
+    await workbench.goTo(line, original.lines[line - 1].indexOf(BEFORE) + BEFORE.length + 1);
+    await workbench.type(STRANGE);
+    await statusShows(workbench, edited.report.tokens);
+    await heatBecomes(workbench, edited);
+    await workbench.screenshot('heatmap-after-typing');
+
+    // Hasty: words come and go faster than they can be scored.
+    for (const word of [' quickly', ' and', ' again']) {
+      await workbench.page.keyboard.type(word, { delay: 35 });
+      for (let count = 0; count < word.length; count++) {
+        await workbench.page.keyboard.press('Backspace', { delay: 15 });
+      }
+    }
+    await statusShows(workbench, edited.report.tokens);
+    await heatBecomes(workbench, edited);
+
+    for (let step = 0; (await workbench.lineText(line)) !== original.lines[line - 1]; step++) {
+      assert.ok(step < 40, `undoing does not lead back: ${await workbench.lineText(line)}`);
+      await workbench.page.keyboard.press('ControlOrMeta+z');
+      await workbench.page.waitForTimeout(50);
+    }
+    await statusShows(workbench, original.report.tokens);
+    await heatBecomes(workbench, original);
+  });
+
+  it('shows the numbers of the selection', async () => {
+    const line = original.lineOf('def variance');
+    await workbench.goTo(line);
+    for (let count = 0; count < 4; count++) {
+      await workbench.page.keyboard.press('Shift+ArrowDown');
+    }
+    await statusShows(workbench, original.tokensOf(line, line + 4));
+    await workbench.screenshot('selection');
+    await workbench.goTo(line);
+    await statusShows(workbench, original.report.tokens);
+  });
+
+  it('takes all colours away and brings them back at once', async () => {
+    await toggle();
+    await heatGoes(workbench);
+    await toggle();
+    await heatBecomes(workbench, original, { timeout: 10_000 });
+    await statusShows(workbench, original.report.tokens);
+  });
+
+  it('can be switched in the editor’s title, and says there whether it is on', async () => {
+    await titleButton('Turn Off Heatmap').click();
+    await heatGoes(workbench);
+    await titleButton('Toggle Heatmap').click();
+    await heatBecomes(workbench, original, { timeout: 10_000 });
+    await titleButton('Turn Off Heatmap').waitFor();
+  });
+
+  it('offers everything in the menu behind the status bar, the legend among it', async () => {
+    await workbench.clickStatusBar();
+    const menu = workbench.page.locator('.quick-input-widget');
+    await menu.getByText(`Surprisal: ${DEMO_FILE} is scored`).waitFor();
+    const labels = (await menu.locator('.monaco-list-row').allInnerTexts()).map(plain);
+    const { meanNats } = original.report.summary;
+    const numbers = ways(meanNats, (nats) => `${formatSurprisal(nats, 'bits')} per token · perplexity`);
+    assert.ok(
+      labels.some((label) => numbers.some((text) => label.includes(text))),
+      labels.join('\n'),
+    );
+    await workbench.screenshot('menu');
+    await menu.locator('.monaco-list-row', { hasText: 'Show Legend' }).click();
+    await workbench.page.locator('.tab.active', { hasText: 'Surprisal Legend' }).waitFor();
+    await eventually(
+      'the legend should have all colours',
+      () => legendBins(workbench),
+      (found) => found === '01234567',
+    );
+    await workbench.screenshot('legend');
+    await workbench.runCommand('View: Close Editor');
+    await workbench.page.locator('.tab', { hasText: 'Surprisal Legend' }).waitFor({ state: 'detached' });
+  });
+
+  it('colours each editor of a split, and each file with its own scores', async () => {
+    await workbench.openFile(DEMO_FILE);
+    await workbench.runCommand('View: Split Editor');
+    await workbench.page.locator('.editor-group-container').nth(1).waitFor();
+    await heatBecomes(workbench, original);
+    await workbench.page.keyboard.press('ControlOrMeta+1');
+    await heatBecomes(workbench, original);
+    await workbench.openFile(OTHER_FILE);
+    await heatBecomes(workbench, other);
+    await statusShows(workbench, other.report.tokens);
+    await workbench.screenshot('two-files');
+    await workbench.page.keyboard.press('ControlOrMeta+2');
+    await heatBecomes(workbench, original);
+    await statusShows(workbench, original.report.tokens);
+    await workbench.page.keyboard.press('ControlOrMeta+1');
+    await workbench.openFile(DEMO_FILE);
+    await heatBecomes(workbench, original, { timeout: 10_000 });
+  });
+});

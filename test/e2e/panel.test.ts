@@ -1,0 +1,187 @@
+/** What a user sees in the explainer panel, with the bundled model over the demo folder. */
+import assert from 'node:assert/strict';
+import type { Frame } from 'playwright-core';
+import type { ReportToken } from '../../src/cli/report';
+import { bitsPerByte, perplexity } from '../../src/loss/formulas';
+import { formatCount, formatProbability, formatSurprisal, toBits } from '../../src/loss/units';
+import { makeVisible } from '../../src/text/visible';
+import { DEMO } from '../support/paths';
+import { keepEvidence, openWorkbench, type Workbench } from '../support/workbench';
+import {
+  assertShows,
+  DEMO_FILE,
+  demoText,
+  eventually,
+  plain,
+  type Reference,
+  SCORED_WITHIN,
+  SETTINGS,
+  scoreWithCommandLine,
+} from './support';
+
+const fixed = (digits: number) => (value: number) => value.toFixed(digits);
+
+describe('the explainer panel', () => {
+  let workbench: Workbench;
+  let frame: Frame;
+  let reference: Reference;
+  let wrong: ReportToken;
+  keepEvidence(() => workbench);
+
+  before(async function () {
+    this.timeout(240_000);
+    const [scored, opened] = await Promise.all([
+      scoreWithCommandLine([await demoText()]),
+      openWorkbench({ workspace: DEMO, settings: SETTINGS, size: { width: 1440, height: 900 } }),
+    ]);
+    [reference] = scored;
+    workbench = opened;
+    wrong = reference.token(reference.lineOf('- median)'), ' median');
+  });
+
+  after(() => workbench?.close());
+
+  const text = async (test: string) => plain((await frame.getByTestId(test).first().textContent()) ?? '');
+  /** Waits until the panel explains a token, all of it. */
+  const explains = async (token: ReportToken) => {
+    const place = `Line ${token.line}, column ${token.column}`;
+    await eventually(
+      `the panel should explain ${JSON.stringify(token.text)}`,
+      async () => `${await text('token')} at ${await text('position')}`,
+      (shown) => shown === `${makeVisible(token.text)} at ${place}`,
+      SCORED_WITHIN,
+    );
+    await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ state: 'attached' });
+  };
+  const focusEditor = () => workbench.page.keyboard.press('ControlOrMeta+1');
+  const cursorIsAt = ({ line, column }: ReportToken) =>
+    workbench.page.getByText(`Ln ${line}, Col ${column}`, { exact: true }).waitFor();
+
+  it('works one token out, from the model’s distribution to its loss', async () => {
+    await workbench.openFile(DEMO_FILE);
+    await workbench.goTo(wrong.line, wrong.column);
+    await workbench.runCommand('Surprisal: Open Explainer Panel');
+    frame = await workbench.panelFrame();
+    await explains(wrong);
+    await workbench.screenshot('panel');
+
+    assertShows(await text('surprisal'), toBits(wrong.nats), () =>
+      formatSurprisal(wrong.nats, 'bits').slice(0, -5),
+    );
+    assertShows(await text('surprisal-note'), wrong.nats, (value) => formatSurprisal(value, 'nats'));
+    assertShows(await text('probability'), wrong.nats, formatProbability);
+    assert.equal(await text('rank'), formatCount(wrong.rank));
+    assert.equal(await text('rank-note'), 'of 49,152');
+    assertShows(await text('entropy'), wrong.entropy, (value) => formatSurprisal(value, 'bits').slice(0, -5));
+
+    // The bars: what the command line lists, in its order, and the token itself marked among them or below.
+    const bars = frame.getByTestId('bar');
+    for (const [index, { text: name, nats }] of wrong.top!.entries()) {
+      const bar = bars.nth(index);
+      assert.equal(await bar.locator('.token-name').textContent(), makeVisible(name));
+      assertShows(await bar.getByTestId('bar-probability').textContent(), nats, formatProbability);
+      const width = await bar.locator('.bar-fill').evaluate((element): number => {
+        return element.getBoundingClientRect().width / element.parentElement.getBoundingClientRect().width;
+      });
+      assert.ok(Math.abs(width - Math.exp(-nats)) < 0.02, `a bar of ${width} for ${Math.exp(-nats)}`);
+    }
+    const marked = frame.locator('tr.target:visible');
+    assert.equal(await marked.locator('.token-name').first().textContent(), makeVisible(wrong.text));
+
+    // The loss: log Σ e^z − z is the surprisal, in nats and in bits.
+    const number = async (test: string) => Number((await text(test)).replace(/[(),]/g, '').replace('−', '-'));
+    const difference = (await number('log-sum-exp')) - (await number('logit'));
+    assert.ok(Math.abs(difference - wrong.nats) < 2e-4, `${difference} instead of ${wrong.nats}`);
+    assertShows(await text('surprisal-nats'), wrong.nats, fixed(4));
+    assertShows(await text('surprisal-bits'), wrong.nats, (value) => toBits(value).toFixed(4));
+    await frame.getByTestId('chapter-logarithm').scrollIntoViewIfNeeded();
+    await workbench.screenshot('panel-loss');
+  });
+
+  it('sums the document up', async () => {
+    const { meanNats, tokens, bytes } = reference.report.summary;
+    assertShows(await text('mean-loss'), meanNats, (value) => toBits(value).toFixed(3));
+    assertShows(await text('mean-loss-nats'), meanNats, fixed(4));
+    assertShows(await text('perplexity'), meanNats, (value) => perplexity(value).toFixed(2));
+    assertShows(await text('bits-per-byte'), meanNats, (value) =>
+      bitsPerByte(value * tokens, bytes).toFixed(3),
+    );
+    assert.equal(await text('sequence-tokens'), formatCount(tokens));
+    assert.equal(await text('sequence-bytes'), formatCount(bytes));
+    await frame.getByTestId('chapter-sequence').scrollIntoViewIfNeeded();
+    await workbench.screenshot('panel-document');
+  });
+
+  it('follows the cursor', async () => {
+    const token = reference.token(reference.lineOf('proprosed'), ' Bessel');
+    await focusEditor();
+    await workbench.goTo(token.line, token.column + 2);
+    await explains(token);
+    const next = reference.report.tokens[reference.report.tokens.indexOf(token) + 1];
+    await workbench.page.keyboard.press('ControlOrMeta+ArrowRight');
+    await workbench.page.keyboard.press('ArrowRight');
+    await explains(next);
+  });
+
+  it('moves the editor’s cursor with a click and with the arrow keys', async () => {
+    const { tokens } = reference.report;
+    const token = reference.token(reference.lineOf('proprosed'), ' sample');
+    await frame.getByTestId('chip').filter({ hasText: '·sample' }).first().click();
+    await cursorIsAt(token);
+    await explains(token);
+    const after = tokens[tokens.indexOf(token) + 1];
+    await workbench.page.keyboard.press('ArrowRight');
+    await cursorIsAt(after);
+    await explains(after);
+    for (let count = 0; count < 2; count++) {
+      await workbench.page.keyboard.press('ArrowLeft');
+    }
+    const before = tokens[tokens.indexOf(token) - 1];
+    await cursorIsAt(before);
+    await explains(before);
+    await workbench.page.keyboard.press('Home');
+    await explains(reference.tokensOf(token.line, token.line + 1)[0]);
+    await workbench.screenshot('panel-keyboard');
+  });
+
+  it('switches to nats and back, the status bar with it', async () => {
+    const { meanNats } = reference.report.summary;
+    for (const unit of ['nats', 'bits'] as const) {
+      await frame.getByTestId('unit').getByText(unit, { exact: true }).click();
+      await eventually(
+        `the panel should count in ${unit}`,
+        () => text('mean-loss-note'),
+        (shown) => shown === `${unit} per token`,
+      );
+      const mean = `${formatSurprisal(meanNats, unit)}/token`;
+      await eventually(
+        `the status bar should show ${mean}`,
+        () => workbench.statusBarText(),
+        (shown) => shown === mean,
+      );
+      if (unit === 'nats') {
+        await workbench.screenshot('panel-nats');
+      }
+    }
+  });
+
+  it('comes back with its content when the window is reloaded', async function () {
+    this.timeout(240_000);
+    await focusEditor();
+    await workbench.goTo(wrong.line, wrong.column);
+    await explains(wrong);
+    await workbench.page.reload();
+    await workbench.page
+      .locator('.explorer-folders-view .monaco-list-row')
+      .first()
+      .waitFor({ timeout: 60_000 });
+    frame = await workbench.panelFrame(60_000);
+    await explains(wrong);
+    assertShows(await text('surprisal-nats'), wrong.nats, fixed(4));
+    const token = reference.token(reference.lineOf('def variance'), ' variance');
+    await focusEditor();
+    await workbench.goTo(token.line, token.column);
+    await explains(token);
+    await workbench.screenshot('panel-after-reload');
+  });
+});

@@ -1,0 +1,138 @@
+/** How it looks in every kind of theme, and what it says when something is wrong. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DEMO } from '../support/paths';
+import { keepEvidence, openWorkbench, type Theme, type Workbench } from '../support/workbench';
+import {
+  DEMO_FILE,
+  demoText,
+  eventually,
+  heatBecomes,
+  legendBins,
+  plain,
+  type Reference,
+  SETTINGS,
+  scoreWithCommandLine,
+  statusShows,
+} from './support';
+
+const THEMES: readonly Theme[] = ['light', 'hc-dark', 'hc-light', 'dark'];
+
+describe('themes and states', () => {
+  let workbench: Workbench;
+  let reference: Reference;
+  keepEvidence(() => workbench);
+
+  before(async function () {
+    this.timeout(240_000);
+    const [scored, opened] = await Promise.all([
+      scoreWithCommandLine([await demoText()]),
+      openWorkbench({
+        workspace: DEMO,
+        settings: { ...SETTINGS, 'surprisal.heatmap.enabled': true },
+        openFile: DEMO_FILE,
+      }),
+    ]);
+    [reference] = scored;
+    workbench = opened;
+    await statusShows(workbench, reference.report.tokens);
+  });
+
+  after(() => workbench?.close());
+
+  const menu = () => workbench.page.locator('.quick-input-widget');
+  const tab = (name: RegExp) => workbench.page.locator('.tab', { hasText: name });
+  const closeEditor = async (name: RegExp) => {
+    await tab(name).click();
+    await workbench.runCommand('View: Close Editor');
+    await tab(name).waitFor({ state: 'detached' });
+  };
+
+  for (const theme of THEMES) {
+    it(`has the colours of the theme: ${theme}`, async () => {
+      await workbench.setTheme(theme);
+      await heatBecomes(workbench, reference, { theme, timeout: 20_000 });
+      await workbench.screenshot(`heatmap-${theme}`);
+
+      const line = reference.lineOf('- median)');
+      assert.match(await workbench.hoverAt(line, 'median'), /·median/);
+      await workbench.screenshot(`hover-${theme}`);
+      await workbench.dismissHover();
+
+      await workbench.clickStatusBar();
+      await menu().getByText('is scored').waitFor();
+      await workbench.screenshot(`menu-${theme}`);
+      await workbench.page.keyboard.press('Escape');
+      await menu().waitFor({ state: 'hidden' });
+
+      await workbench.runCommand('Surprisal: Show Legend');
+      await eventually(
+        'the legend should have all colours',
+        () => legendBins(workbench, theme).catch((error: Error) => error.message),
+        (bins) => bins === '01234567',
+      );
+      await workbench.screenshot(`legend-${theme}`);
+      await closeEditor(/^Surprisal Legend$/);
+
+      await workbench.goTo(line, (await workbench.lineText(line)).indexOf(' median') + 1);
+      await workbench.runCommand('Surprisal: Open Explainer Panel');
+      const frame = await workbench.panelFrame();
+      await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor();
+      await frame.getByTestId('token').getByText('·median').waitFor();
+      await workbench.screenshot(`panel-${theme}`);
+      await closeEditor(/^Surprisal$/);
+    });
+  }
+
+  it('names a model folder that is not there, and goes on when it is corrected', async () => {
+    const item = workbench.page.locator('.statusbar-item[id*="surprisal" i]').first();
+    await workbench.changeSettings({ 'surprisal.model': join(workbench.workspace, 'no-such-model') });
+    await eventually(
+      'the status bar should say that it failed',
+      async () => (await item.getAttribute('aria-label')) ?? '',
+      (label) => /^Surprisal failed: .*no-such-model/.test(label),
+    );
+    assert.match((await item.getAttribute('class')) ?? '', /error-kind|has-background-color/);
+
+    await workbench.clickStatusBar();
+    await menu().getByText('no-such-model').first().waitFor();
+    const said = plain(await menu().textContent());
+    await workbench.screenshot('failed-menu');
+    await workbench.page.keyboard.press('Escape');
+    await menu().waitFor({ state: 'hidden' });
+    assert.match(said, /Restart Engine/);
+
+    await workbench.runCommand('Surprisal: Open Explainer Panel');
+    const frame = await workbench.panelFrame();
+    await frame.getByTestId('retry').waitFor();
+    assert.match((await frame.getByTestId('status').textContent()) ?? '', /no-such-model/);
+    await workbench.screenshot('failed-panel');
+
+    // The editor is none the worse for it.
+    await workbench.page.keyboard.press('ControlOrMeta+1');
+    await workbench.goTo(2);
+    await workbench.type('# still here');
+    assert.equal(await workbench.lineText(2), '# still here');
+    await workbench.page.keyboard.press('ControlOrMeta+z');
+    await eventually(
+      'undo should work',
+      () => workbench.lineText(2),
+      (line) => line === reference.lines[1],
+    );
+
+    await workbench.changeSettings({ 'surprisal.model': undefined });
+    await statusShows(workbench, reference.report.tokens);
+    await heatBecomes(workbench, reference);
+    await frame.getByTestId('explained').waitFor();
+    await closeEditor(/^Surprisal$/);
+  });
+
+  it('explains itself when one points at the status bar', async () => {
+    const tooltip = workbench.page.locator('.workbench-hover');
+    await workbench.page.locator('.statusbar-item[id*="surprisal" i] a').first().hover();
+    await tooltip.waitFor();
+    const text = plain(await tooltip.textContent());
+    await workbench.screenshot('tooltip');
+    assert.match(text, /statistics\.py is scored .*Perplexity .*Bits per byte .*SmolLM2 135M Instruct/);
+  });
+});

@@ -1,0 +1,12 @@
+/** Where the tests find the project's own files. Tests run from the repository's root. */
+import { join } from 'node:path';
+
+export const ROOT = process.cwd();
+export const ENGINE_HOST = join(ROOT, 'dist', 'engine.cjs');
+export const CLI = join(ROOT, 'dist', 'cli.cjs');
+export const FIXTURES = join(ROOT, 'test', 'fixtures');
+/** The bundled model. */
+export const MODEL = join(ROOT, 'models', 'smollm2-135m-instruct');
+/** A small unquantised model in the same layout: quick, and exact to float32. */
+export const TINY_MODEL = join(FIXTURES, 'models', 'tiny');
+export const DEMO = join(ROOT, 'demo');
