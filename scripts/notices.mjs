@@ -37,7 +37,9 @@ async function notice(name) {
   const folder = join(root, 'node_modules', name);
   const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
   const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
-  const text = file ? (await readFile(join(folder, file), 'utf8')).trim() : `Licence: ${manifest.license}.`;
+  const text = file
+    ? (await readFile(join(folder, file), 'utf8')).replaceAll('\r\n', '\n').trim()
+    : `Licence: ${manifest.license}.`;
   return `## ${name} ${manifest.version}\n\nLicence: ${manifest.license}\n\n\`\`\`text\n${text}\n\`\`\`\n`;
 }
 

@@ -11,7 +11,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -288,7 +288,7 @@ function firstError(output) {
  * @property {string} origin
  * @property {number} port
  * @property {string} dataDir
- * @property {string} settingsFile
+ * @property {(changes: Record<string, unknown>) => Promise<void>} changeSettings undefined removes a setting
  * @property {() => string} log what the server has printed so far
  * @property {() => Promise<string>} logs the server's log files
  * @property {Promise<number>} exited resolves when the server has ended
@@ -322,10 +322,18 @@ export async function startServer(options) {
   const { root: serverRoot } = await ensureServer();
   const dataDir = options.dataDir ?? (await mkdtemp(join(await realpath(tmpdir()), 'surprisal-vscode-')));
   const extensionsDir = options.extensionsDir ?? join(dataDir, 'extensions');
-  const settingsFile = join(dataDir, 'data', 'User', 'settings.json');
+  const changeSettings = await settingsWriter(dataDir, options.extensionPath);
   await mkdir(extensionsDir, { recursive: true });
-  await mkdir(join(dataDir, 'data', 'User'), { recursive: true });
-  await writeFile(settingsFile, JSON.stringify({ ...quietSettings, ...settings }, null, 2));
+  await changeSettings({ ...quietSettings, ...settings });
+
+  // VS Code takes every theme below the folder of an extension under development for that extension's own and turns
+  // it on. The cache, with VS Code's themes, lies in our repository; seen through a link it does not.
+  const shown = { ...options };
+  if (options.extensionPath) {
+    shown.extensionPath = join(dataDir, 'development');
+    await rm(shown.extensionPath, { force: true });
+    await symlink(options.extensionPath, shown.extensionPath, 'junction');
+  }
 
   const token = randomBytes(16).toString('hex');
   /** @type {NodeJS.ProcessEnv} */
@@ -402,11 +410,11 @@ export async function startServer(options) {
       const answer = await fetch(`${origin}/version`).catch(() => undefined);
       if (answer?.ok) {
         return {
-          url: workbenchUrl(origin, token, options),
+          url: workbenchUrl(origin, token, shown),
           origin,
           port: actual,
           dataDir,
-          settingsFile,
+          changeSettings,
           log: () => output,
           logs: () => readLogs(join(dataDir, 'data', 'logs')),
           exited,
@@ -423,6 +431,36 @@ export async function startServer(options) {
     }
     await sleep(50);
   }
+}
+
+/**
+ * VS Code reads the settings that an extension declares for the machine from the machine's own file, and ignores them
+ * in the user's; all others belong into the user's file, where the extension's own changes go.
+ * @param {string} dataDir
+ * @param {string | undefined} extensionPath
+ */
+async function settingsWriter(dataDir, extensionPath) {
+  /** @type {{ contributes?: { configuration?: unknown } }} */
+  const manifest = extensionPath
+    ? JSON.parse(await readFile(join(extensionPath, 'package.json'), 'utf8'))
+    : {};
+  const sections = /** @type {{ properties?: Record<string, { scope?: string }> }[]} */ (
+    [manifest.contributes?.configuration ?? []].flat()
+  );
+  const properties = Object.assign({}, ...sections.map((section) => section.properties));
+  const isMachine = (/** @type {string} */ name) => /^machine/.test(properties[name]?.scope ?? '');
+
+  return async (/** @type {Record<string, unknown>} */ changes) => {
+    for (const folder of ['User', 'Machine']) {
+      const file = join(dataDir, 'data', folder, 'settings.json');
+      const ours = Object.entries(changes).filter(([name]) => isMachine(name) === (folder === 'Machine'));
+      if (ours.length > 0) {
+        await mkdir(dirname(file), { recursive: true });
+        const before = existsSync(file) ? JSON.parse(await readFile(file, 'utf8')) : {};
+        await writeFile(file, JSON.stringify({ ...before, ...Object.fromEntries(ours) }, null, 2));
+      }
+    }
+  };
 }
 
 /**

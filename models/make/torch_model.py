@@ -17,7 +17,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 def build(config: dict, state: dict[str, np.ndarray]) -> LlamaForCausalLM:
     torch.set_num_threads(2)
     model = LlamaForCausalLM(LlamaConfig(**config, attn_implementation="eager")).float().eval()
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in state.items()}
+    tensors = {name: torch.from_numpy(np.array(value, order="C")) for name, value in state.items()}
     missing, unexpected = model.load_state_dict(tensors, strict=False)
     if unexpected or set(missing) - {"lm_head.weight"}:  # the head is tied to the embedding
         raise ValueError(f"state does not fit: missing {missing}, unexpected {unexpected}")

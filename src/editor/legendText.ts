@@ -1,5 +1,6 @@
 /** The legend's text, and where its samples of the colours are. No vscode import. */
 import { HEAT_BINS, type HeatBin } from '../loss/heat';
+import { formatProbability, NATS_PER_BIT } from '../loss/units';
 import type { Translate } from './localize';
 import { SURPRISING_BITS } from './surprises';
 
@@ -17,12 +18,10 @@ export interface Legend {
   readonly samples: readonly Sample[];
 }
 
-/** What a sample holds: ordinary code, so that one sees how it reads over the colour. */
-const SAMPLE = [' return value; ', ' yield 0x2A;   ', ' // a comment  '];
-/** Longest line beside a sample, so that nothing wraps in half a window. */
-const LONGEST_LINE = 40;
-/** Columns before the sample, and after it. */
-const MARGIN = 2;
+/** What a sample holds: ordinary code, so that one sees how it reads over the colour. One line for each line of text. */
+const SAMPLE = [' return value; ', ' yield 0x2A;   '];
+/** Columns before the sample, and after it: few, so that nothing wraps in half a window. */
+const MARGIN = 1;
 
 /** A bin's range in bits, as short as possible. */
 export function shortRange({ fromBits, toBits }: HeatBin): string {
@@ -30,6 +29,17 @@ export function shortRange({ fromBits, toBits }: HeatBin): string {
     return `<${toBits}`;
   }
   return Number.isFinite(toBits) ? `${fromBits}–${toBits}` : `${fromBits}+`;
+}
+
+/** A bin's range in probability. */
+function probabilityRange({ fromBits, toBits }: HeatBin, t: Translate): string {
+  const probability = (bits: number) => formatProbability(bits * NATS_PER_BIT);
+  if (fromBits === 0) {
+    return t('over {0}', probability(toBits));
+  }
+  return Number.isFinite(toBits)
+    ? `${probability(toBits)} – ${probability(fromBits)}`
+    : t('{0} or less', probability(fromBits));
 }
 
 /** The whole legend. */
@@ -45,10 +55,12 @@ export function legendText(t: Translate): Legend {
     '',
   ];
   const samples: Sample[] = [];
-  for (const { index, label, meaning } of HEAT_BINS) {
-    for (const [row, text] of [label, ...wrap(meaning, LONGEST_LINE)].entries()) {
-      const sample = SAMPLE[row % SAMPLE.length];
-      samples.push({ bin: index, line: lines.length, start: MARGIN, end: MARGIN + sample.length });
+  for (const bin of HEAT_BINS) {
+    const label = Number.isFinite(bin.toBits) ? bin.label : t('{0} bits', shortRange(bin));
+    const range = `${label}, ${probabilityRange(bin, t)}`;
+    for (const [row, text] of [range, bin.character].entries()) {
+      const sample = SAMPLE[row];
+      samples.push({ bin: bin.index, line: lines.length, start: MARGIN, end: MARGIN + sample.length });
       lines.push(`${' '.repeat(MARGIN)}${sample}${' '.repeat(MARGIN)}${text}`);
     }
   }
@@ -67,18 +79,4 @@ export function legendText(t: Translate): Legend {
     '',
   );
   return { text: lines.join('\n'), samples };
-}
-
-/** Breaks a text between words into lines of at most so many characters, as far as its words allow. */
-function wrap(text: string, length: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= length) {
-      lines[lines.length - 1] = `${last} ${word}`;
-    } else {
-      lines.push(word);
-    }
-  }
-  return lines;
 }

@@ -222,20 +222,28 @@ export class Scorer {
 
   #sendCached(job: Job): void {
     for (const page of job.pages) {
-      let complete = true;
-      for (const chunk of page.chunks) {
-        const scores = chunk.firstScored === chunk.to ? undefined : this.#cache.scores(chunk.key);
-        if (scores) {
-          this.#deliver(job, page, chunk, scores);
-        } else if (chunk.firstScored < chunk.to) {
-          complete = false;
-        }
-      }
-      if (complete) {
+      if (this.#deliverKnown(job, page)) {
         job.pending.delete(page.index);
         job.pagesCached++;
       }
     }
+  }
+
+  /**
+   * Delivers what the cache has of a page's scores; another document with the same text may have put it there.
+   * @returns whether that was all of them
+   */
+  #deliverKnown(job: Job, page: Page): boolean {
+    let isComplete = true;
+    for (const chunk of page.chunks) {
+      const scores = chunk.firstScored === chunk.to ? undefined : this.#cache.scores(chunk.key);
+      if (scores) {
+        this.#deliver(job, page, chunk, scores);
+      } else if (chunk.firstScored < chunk.to) {
+        isComplete = false;
+      }
+    }
+    return isComplete;
   }
 
   #deliver(job: Job, page: Page, chunk: Chunk, scores: TokenScores): void {
@@ -365,6 +373,7 @@ export class Scorer {
     if (this.#progress?.job !== job || this.#progress.page !== page) {
       this.#keepProgress();
       this.#progress = this.#resume(job, page);
+      this.#deliverKnown(job, page);
     }
     const progress = this.#progress;
     const chunk = page.chunks[progress.next];
@@ -524,6 +533,7 @@ export class Scorer {
     if (!hidden || Number.isNaN(job.scores.nats[token])) {
       this.#keepProgress();
       this.#progress = this.#resume(job, page);
+      this.#deliverKnown(job, page);
       do {
         await this.#runChunk(job, page);
         hidden = this.#cache.hidden(chunk.key);

@@ -17,7 +17,9 @@ export interface HeatBin {
   readonly toBits: number;
   /** For example "2–4 bits". */
   readonly label: string;
-  /** One sentence on what a token of this bin is. */
+  /** What a token of this bin is, in a few words. */
+  readonly character: string;
+  /** One sentence: its probability, and what it is. */
   readonly meaning: string;
 }
 
@@ -41,6 +43,7 @@ export const HEAT_BINS: readonly HeatBin[] = Array.from({ length: HEAT_BIN_COUNT
     fromBits: from,
     toBits: to,
     label: binLabel(from, to),
+    character: CHARACTERS[index],
     meaning: `${probabilityRange(from, to)}: ${CHARACTERS[index]}.`,
   };
 });

@@ -54,7 +54,7 @@ function significant(magnitude: number): string {
   if (magnitude >= 9.995) {
     return magnitude.toFixed(1);
   }
-  return magnitude >= 0.095 ? magnitude.toFixed(2) : String(Number(magnitude.toPrecision(2)));
+  return magnitude >= 0.095 ? magnitude.toFixed(2) : magnitude.toPrecision(2);
 }
 
 /** From this probability down, "1 in N" is easier to read than a percentage. */

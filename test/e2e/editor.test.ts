@@ -18,6 +18,7 @@ import {
   SETTINGS,
   scoreWithCommandLine,
   statusShows,
+  undoUntil,
   ways,
 } from './support';
 
@@ -52,8 +53,7 @@ describe('the editor', () => {
 
   const closePanel = async () => {
     const tab = workbench.page.locator('.tab', { hasText: /^Surprisal$/ });
-    await tab.click();
-    await workbench.runCommand('View: Close Editor');
+    await tab.getByRole('button', { name: /^Close/ }).click();
     await tab.waitFor({ state: 'detached' });
   };
 
@@ -163,11 +163,7 @@ describe('the editor', () => {
     await statusShows(workbench, edited.report.tokens);
     await heatBecomes(workbench, edited);
 
-    for (let step = 0; (await workbench.lineText(line)) !== original.lines[line - 1]; step++) {
-      assert.ok(step < 40, `undoing does not lead back: ${await workbench.lineText(line)}`);
-      await workbench.page.keyboard.press('ControlOrMeta+z');
-      await workbench.page.waitForTimeout(50);
-    }
+    await undoUntil(workbench, line, original.lines[line - 1]);
     await statusShows(workbench, original.report.tokens);
     await heatBecomes(workbench, original);
   });
@@ -229,16 +225,16 @@ describe('the editor', () => {
     await workbench.runCommand('View: Split Editor');
     await workbench.page.locator('.editor-group-container').nth(1).waitFor();
     await heatBecomes(workbench, original);
-    await workbench.page.keyboard.press('ControlOrMeta+1');
+    await workbench.focusGroup(1);
     await heatBecomes(workbench, original);
     await workbench.openFile(OTHER_FILE);
     await heatBecomes(workbench, other);
     await statusShows(workbench, other.report.tokens);
     await workbench.screenshot('two-files');
-    await workbench.page.keyboard.press('ControlOrMeta+2');
+    await workbench.focusGroup(2);
     await heatBecomes(workbench, original);
     await statusShows(workbench, original.report.tokens);
-    await workbench.page.keyboard.press('ControlOrMeta+1');
+    await workbench.focusGroup(1);
     await workbench.openFile(DEMO_FILE);
     await heatBecomes(workbench, original, { timeout: 10_000 });
   });

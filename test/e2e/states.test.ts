@@ -14,6 +14,7 @@ import {
   SETTINGS,
   scoreWithCommandLine,
   statusShows,
+  undoUntil,
 } from './support';
 
 const THEMES: readonly Theme[] = ['light', 'hc-dark', 'hc-light', 'dark'];
@@ -43,8 +44,9 @@ describe('themes and states', () => {
   const menu = () => workbench.page.locator('.quick-input-widget');
   const tab = (name: RegExp) => workbench.page.locator('.tab', { hasText: name });
   const closeEditor = async (name: RegExp) => {
-    await tab(name).click();
-    await workbench.runCommand('View: Close Editor');
+    await tab(name)
+      .getByRole('button', { name: /^Close/ })
+      .click();
     await tab(name).waitFor({ state: 'detached' });
   };
 
@@ -96,7 +98,7 @@ describe('themes and states', () => {
 
     await workbench.clickStatusBar();
     await menu().getByText('no-such-model').first().waitFor();
-    const said = plain(await menu().textContent());
+    const said = plain((await menu().allInnerTexts())[0]);
     await workbench.screenshot('failed-menu');
     await workbench.page.keyboard.press('Escape');
     await menu().waitFor({ state: 'hidden' });
@@ -109,16 +111,11 @@ describe('themes and states', () => {
     await workbench.screenshot('failed-panel');
 
     // The editor is none the worse for it.
-    await workbench.page.keyboard.press('ControlOrMeta+1');
+    await workbench.focusGroup(1);
     await workbench.goTo(2);
     await workbench.type('# still here');
     assert.equal(await workbench.lineText(2), '# still here');
-    await workbench.page.keyboard.press('ControlOrMeta+z');
-    await eventually(
-      'undo should work',
-      () => workbench.lineText(2),
-      (line) => line === reference.lines[1],
-    );
+    await undoUntil(workbench, 2, reference.lines[1]);
 
     await workbench.changeSettings({ 'surprisal.model': undefined });
     await statusShows(workbench, reference.report.tokens);
@@ -131,7 +128,7 @@ describe('themes and states', () => {
     const tooltip = workbench.page.locator('.workbench-hover');
     await workbench.page.locator('.statusbar-item[id*="surprisal" i] a').first().hover();
     await tooltip.waitFor();
-    const text = plain(await tooltip.textContent());
+    const text = plain((await tooltip.allInnerTexts())[0]);
     await workbench.screenshot('tooltip');
     assert.match(text, /statistics\.py is scored .*Perplexity .*Bits per byte .*SmolLM2 135M Instruct/);
   });

@@ -154,6 +154,15 @@ export async function statusShows(
   );
 }
 
+/** Takes back what was typed, step by step, until a line is as it was. */
+export async function undoUntil(workbench: Workbench, line: number, text: string): Promise<void> {
+  for (let step = 0; (await workbench.lineText(line)) !== text; step++) {
+    assert.ok(step < 40, `undoing does not lead back: ${await workbench.lineText(line)}`);
+    await workbench.page.keyboard.press('ControlOrMeta+z');
+    await workbench.page.waitForTimeout(50);
+  }
+}
+
 export interface HeatedLine {
   readonly line: number;
   readonly text: string;

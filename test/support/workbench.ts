@@ -1,5 +1,5 @@
 // Drives the real VS Code in a real browser: what the end-to-end tests see is what a user sees.
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Browser, Frame, Locator, Page } from 'playwright-core';
@@ -141,31 +141,63 @@ export class Workbench {
     await this.#quickInput('F1', `>${title}`, (label) => label === title);
   }
 
-  /** Opens the quick input, types, and takes the entry that fits as soon as it is the first one. */
+  /** Opens the quick input, types, and takes the first entry that fits as soon as there is one. */
   async #quickInput(key: string, text: string, fits: (label: string) => boolean): Promise<void> {
     const widget = this.page.locator('.quick-input-widget');
-    await this.page.keyboard.press(key);
-    await widget.waitFor({ state: 'visible' });
-    await widget.locator('.quick-input-box input').fill(text);
-    const first = widget.locator('.quick-input-list .monaco-list-row').first();
     const deadline = Date.now() + 20_000;
-    let label = '';
+    const open = async () => {
+      await this.page.keyboard.press(key);
+      await widget.waitFor({ state: 'visible', timeout: 3000 });
+      await widget.locator('.quick-input-box input').fill(text, { timeout: 1000 });
+    };
+    // A change of focus that is still under way closes it again.
+    while (
+      !(await open().then(
+        () => true,
+        () => false,
+      ))
+    ) {
+      if (Date.now() > deadline) {
+        throw new Error(`The quick input does not open for “${text}”.`);
+      }
+    }
+    const rows = widget.locator('.quick-input-list .monaco-list-row');
+    let labels: string[] = [];
     while (Date.now() < deadline) {
-      label =
-        (await first
-          .locator('.label-name')
-          .first()
-          .textContent({ timeout: 5000 })
-          .catch(() => '')) ?? '';
-      if (fits(label)) {
-        await this.page.keyboard.press('Enter');
-        await widget.waitFor({ state: 'hidden' });
-        return;
+      labels = await rows.evaluateAll((elements) =>
+        elements.map((element): string => element.querySelector('.label-name')?.textContent ?? ''),
+      );
+      const index = labels.findIndex(fits);
+      if (index >= 0) {
+        // The list may still change under a click: then the next look finds the entry where it is now.
+        const clicked = await rows
+          .nth(index)
+          .click({ timeout: 2000 })
+          .then(
+            () => true,
+            () => false,
+          );
+        if (clicked) {
+          await widget.waitFor({ state: 'hidden' });
+          return;
+        }
       }
       await this.page.waitForTimeout(100);
     }
     await this.page.keyboard.press('Escape');
-    throw new Error(`“${text}” is not offered; the first entry is “${label}”.`);
+    throw new Error(`“${text}” is not offered, but only ${JSON.stringify(labels)}.`);
+  }
+
+  /** Gives the focus to the text editor of a group; the leftmost group is number 1. */
+  async focusGroup(number: number): Promise<void> {
+    await this.page.keyboard.press(`ControlOrMeta+${number}`);
+    // From inside a webview the key takes a moment to arrive.
+    await this.page
+      .locator('.editor-group-container')
+      .nth(number - 1)
+      .and(this.page.locator('.active'))
+      .locator('.monaco-editor.focused')
+      .waitFor({ timeout: 15_000 });
   }
 
   /** Puts the cursor at a position, both numbers 1-based, and focuses the editor. */
@@ -368,10 +400,9 @@ export class Workbench {
     await this.page.keyboard.type(text, { delay: 5 });
   }
 
-  /** Changes user settings, as an edit of settings.json does; undefined removes one. */
+  /** Changes settings, as an edit of settings.json does; undefined removes one. */
   async changeSettings(changes: Record<string, unknown>): Promise<void> {
-    const settings = { ...JSON.parse(await readFile(this.server.settingsFile, 'utf8')), ...changes };
-    await writeFile(this.server.settingsFile, JSON.stringify(settings, null, 2));
+    await this.server.changeSettings(changes);
   }
 
   /** Changes the colour theme and waits until the workbench has it. */

@@ -84,7 +84,7 @@ describe('surprisal score', function () {
       ['-', join(DEMO, 'README.md')],
     );
     assert.equal(reports[0].summary.characters, 12);
-    assert.equal(reports[0].summary.bytes, 19);
+    assert.equal(reports[0].summary.bytes, 18);
     assert.equal(reports[0].tokens.at(-1)?.end, 12);
   });
 

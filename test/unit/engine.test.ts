@@ -165,6 +165,13 @@ describe('engine', function () {
     await assert.rejects(created.distributions('a', score, [0], 5), CancelledError);
   });
 
+  it('scores two documents with the same text at once', async () => {
+    const created = engine();
+    const text = await longText();
+    const [first, second] = await Promise.all([scoreText(created, 'a', text), scoreText(created, 'b', text)]);
+    sameBits(first, second);
+  });
+
   it('cancels the older work when a newer text comes, and on request', async () => {
     const created = engine();
     const text = await longText();

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { vulkanEnvironment } from '../../scripts/browser.mjs';
 import { Engine } from '../../src/engine/client';
 import { ENGINE_HOST, FIXTURES, ROOT, TINY_MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
@@ -12,6 +11,7 @@ describe('WebGPU on software Vulkan', function () {
   let environment: NodeJS.ProcessEnv;
 
   before(async () => {
+    const { vulkanEnvironment } = await import('../../scripts/browser.mjs');
     const found = await vulkanEnvironment();
     assert.ok(found.env, `software Vulkan is needed: ${found.reason}`);
     environment = found.env;
