@@ -3,8 +3,8 @@
  *
  * The hues run from a faint cool tint over yellow, orange, red and magenta to purple. The alphas are chosen so that,
  * blended over the default editor background, the rows step evenly in CIELAB lightness (so that the order survives
- * colour blindness and greyscale) and text keeps a contrast of at least 4.5 : 1 (WCAG 2.1 AA). `palette.test.ts`
- * holds them to that, and package.json's `contributes.colors` to this table.
+ * colour blindness and greyscale) and text keeps a contrast of at least 4.5 : 1 (WCAG 2.1 AA); in high contrast
+ * syntax colours keep 3 : 1, and borders do the rest. `palette.test.ts` holds them to that, and package.json's `contributes.colors` to this table.
  */
 
 /** VS Code's four kinds of theme, as `contributes.colors` names them. */
@@ -26,14 +26,14 @@ export function heatBorderId(bin: number): string {
 
 /** [bins] backgrounds. */
 export const HEAT_BACKGROUNDS: readonly ThemeColour[] = [
-  { dark: '#58A6FF06', light: '#4A90D90A', highContrast: '#58A6FF25', highContrastLight: '#4A90D915' },
-  { dark: '#E3C93B12', light: '#FFD50051', highContrast: '#E3C93B33', highContrastLight: '#FFD50087' },
-  { dark: '#EFA52B21', light: '#FFA2004C', highContrast: '#EFA52B4B', highContrastLight: '#FFA20077' },
-  { dark: '#F5822034', light: '#FF7A1A55', highContrast: '#F582206A', highContrastLight: '#FF7A1A7C' },
-  { dark: '#F0523D53', light: '#F24A3257', highContrast: '#F0523D92', highContrastLight: '#F24A3277' },
-  { dark: '#EC3F756B', light: '#E8316F64', highContrast: '#EC3F75B0', highContrastLight: '#E8316F84' },
-  { dark: '#D848B87A', light: '#CC30A876', highContrast: '#D848B8C6', highContrastLight: '#CC30A898' },
-  { dark: '#B65CF085', light: '#9A3DE08B', highContrast: '#B65CF0D9', highContrastLight: '#9A3DE0AE' },
+  { dark: '#58A6FF06', light: '#4A90D90A', highContrast: '#58A6FF19', highContrastLight: '#4A90D912' },
+  { dark: '#E3C93B12', light: '#FFD50051', highContrast: '#E3C93B1D', highContrastLight: '#FFD50065' },
+  { dark: '#EFA52B21', light: '#FFA2004C', highContrast: '#EFA52B2A', highContrastLight: '#FFA20054' },
+  { dark: '#F5822034', light: '#FF7A1A55', highContrast: '#F5822039', highContrastLight: '#FF7A1A56' },
+  { dark: '#F0523D53', light: '#F24A3257', highContrast: '#F0523D50', highContrastLight: '#F24A3253' },
+  { dark: '#EC3F756B', light: '#E8316F64', highContrast: '#EC3F7560', highContrastLight: '#E8316F5A' },
+  { dark: '#D848B87A', light: '#CC30A876', highContrast: '#D848B86D', highContrastLight: '#CC30A867' },
+  { dark: '#B65CF085', light: '#9A3DE08B', highContrast: '#B65CF076', highContrastLight: '#9A3DE076' },
 ];
 
 const NONE = '#00000000';

@@ -35,6 +35,12 @@ function lightness(colour: Rgb): number {
 
 const opaque = (colour: string): Rgb => blendOver(`${colour}FF`, '#000000');
 
+/** Colours that VS Code's own high contrast themes write code in: strings, keywords, numbers, names. */
+const SYNTAX = {
+  highContrast: ['#CE9178', '#569CD6', '#C586C0', '#B5CEA8', '#7CA668', '#DCDCAA', '#9CDCFE'],
+  highContrastLight: ['#0F4A85', '#B5200D', '#185E73', '#5E2CBC', '#096D48', '#515151', '#001080'],
+} as const;
+
 describe('palette', () => {
   it('has a background and a border for each bin and kind of theme', () => {
     assert.equal(HEAT_BACKGROUNDS.length, HEAT_BIN_COUNT);
@@ -79,6 +85,18 @@ describe('palette', () => {
         const { background } = EDITOR_DEFAULTS[kind];
         assert.match(border[kind], /FF$/);
         assert.ok(contrast(blendOver(border[kind], background), opaque(background)) >= 3);
+      }
+    }
+  });
+
+  it('keeps syntax colours legible on every bin in high contrast (3 : 1)', () => {
+    for (const kind of ['highContrast', 'highContrastLight'] as const) {
+      for (const fill of HEAT_BACKGROUNDS.map((colour) =>
+        blendOver(colour[kind], EDITOR_DEFAULTS[kind].background),
+      )) {
+        for (const colour of SYNTAX[kind]) {
+          assert.ok(contrast(fill, opaque(colour)) >= 3, `${kind}: ${colour} on ${fill}`);
+        }
       }
     }
   });
