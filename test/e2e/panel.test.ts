@@ -124,6 +124,7 @@ describe('the explainer panel', () => {
     // The longest numbers: what the model nearly ruled out.
     await workbench.goTo(1);
     await explains(reference.report.tokens[0]);
+    await frame.evaluate('window.scrollTo(0, 0)');
     await workbench.screenshot('panel-first-token');
   });
 

@@ -68,6 +68,7 @@ describe('themes and states', () => {
       await menu().waitFor({ state: 'hidden' });
 
       await workbench.runCommand('Surprisal: Show Legend');
+      await workbench.page.locator('.tab.active', { hasText: 'Surprisal Legend' }).waitFor();
       await eventually(
         'the legend should have all colours',
         () => legendBins(workbench, theme).catch((error: Error) => error.message),
