@@ -73,7 +73,7 @@ async function readManifest(path: string): Promise<ModelManifest> {
     throw new ModelError(
       'model-missing',
       found ? `${path} is not a folder.` : `There is no model folder at ${path}.`,
-      'Give the folder of a model, or clear the setting to use the bundled one.',
+      'Give the folder of a model (setting surprisal.model, option --model), or leave it out to use the bundled one.',
     );
   }
   let text: string;
@@ -83,7 +83,7 @@ async function readManifest(path: string): Promise<ModelManifest> {
     throw new ModelError(
       'model-missing',
       `The model folder ${path} has no readable ${MANIFEST}.`,
-      'Give a folder that was made for Surprisal, or clear the setting to use the bundled model.',
+      'Give a folder that was made for Surprisal (setting surprisal.model, option --model), or leave it out to use the bundled model.',
     );
   }
   let value: unknown;
