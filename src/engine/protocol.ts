@@ -5,12 +5,16 @@
  * arrays. Every request carries an id; answers to a request that was cancelled or replaced are dropped.
  */
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
+import type { Provider } from '../model/devices';
+import type { ModelErrorCode } from '../model/errors';
 
 /** What the user can ask for. */
-export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const satisfies readonly (
+  | 'auto'
+  | Provider
+)[];
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
-/** An ONNX Runtime execution provider, by its onnxruntime-node name. */
-export type ExecutionProvider = Exclude<DeviceChoice, 'auto'>;
+export type ExecutionProvider = Provider;
 
 /** The loaded model, as users and reports see it. */
 export interface ModelInfo {
@@ -33,15 +37,7 @@ export interface DeviceInfo {
 
 /** What went wrong, for the user: one sentence each. */
 export interface EngineProblem {
-  readonly code:
-    | 'model-missing'
-    | 'model-invalid'
-    | 'checksum'
-    | 'device'
-    | 'non-finite'
-    | 'platform'
-    | 'crashed'
-    | 'internal';
+  readonly code: ModelErrorCode | 'crashed' | 'internal';
   /** What was wrong and where; names the file if there is one. */
   readonly message: string;
   /** What to do about it. */
