@@ -1,8 +1,7 @@
-"""Writes the three graphs of a model folder with the `onnx` package.
+"""Writes the two graphs of a model folder with the `onnx` package.
 
-    backbone      input_ids, attention_mask, past  ->  hidden_states, present
-    head          hidden_states, targets           ->  surprisal, entropy, varentropy, rank
-    distribution  hidden_states, k                 ->  logits, log_sum_exp, top_logits, top_ids
+    backbone  input_ids, attention_mask, past      ->  hidden_states, present
+    head      hidden_states, targets, wants_logits ->  surprisal, entropy, varentropy, rank, or logits
 
 A model gives its matrices as objects whose `linear(graph, x, out)` writes the
 multiplication of x by the matrix, and an embedding with `look_up`, `logits` and
@@ -12,6 +11,7 @@ multiplication of x by the matrix, and an embedding with `look_up`, `logits` and
 from __future__ import annotations
 
 import hashlib
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ ONNX_TYPE = {
     np.dtype(np.uint8): TensorProto.UINT8,
     np.dtype(np.int64): TensorProto.INT64,
     np.dtype(np.int32): TensorProto.INT32,
+    np.dtype(np.bool_): TensorProto.BOOL,
 }
 
 
@@ -62,7 +63,7 @@ class Graph:
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
-        self._count = 0
+        self._names = itertools.count(1)
 
     def input(self, name: str, dtype, shape) -> str:
         self.inputs.append(helper.make_tensor_value_info(name, ONNX_TYPE[np.dtype(dtype)], shape))
@@ -93,19 +94,25 @@ class Graph:
         return any(output in node.output for node in self.nodes)
 
     def op(self, kind: str, inputs: list[str], out: str | None = None, domain: str = "", outputs=None, **attributes):
-        self._count += 1
-        names = outputs or [out or f"{kind}_{self._count}"]
-        self.nodes.append(
-            helper.make_node(kind, inputs, names, name=f"{self._count}_{kind}", domain=domain, **attributes)
-        )
+        count = next(self._names)
+        names = outputs or [out or f"{kind}_{count}"]
+        self.nodes.append(helper.make_node(kind, inputs, names, name=f"{count}_{kind}", domain=domain, **attributes))
         return names[0]
 
-    def model(self) -> onnx.ModelProto:
-        graph = helper.make_graph(
+    def branch(self, name: str) -> Graph:
+        """The body of an `If` in this graph, whose values it may name; its own names are none of this graph's."""
+        branch = Graph(name, "")
+        branch._names = self._names
+        return branch
+
+    def proto(self) -> onnx.GraphProto:
+        return helper.make_graph(
             self.nodes, self.name, self.inputs, self.outputs, list(self.initializers.values()), doc_string=self.doc
         )
+
+    def model(self) -> onnx.ModelProto:
         model = helper.make_model(
-            graph,
+            self.proto(),
             opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)],
             producer_name="surprisal",
             ir_version=IR_VERSION,
@@ -310,7 +317,7 @@ def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str) -> 
     return g
 
 
-def loss_outputs(g: Graph, z: str, targets: str) -> None:
+def loss_outputs(g: Graph, z: str, targets: str, prefix: str = "") -> None:
     """surprisal, entropy, varentropy (nats) and rank of `targets` [N] under the logits z [N, V].
 
     Everything is shifted by the row's maximum and the varentropy is centred, so
@@ -325,41 +332,36 @@ def loss_outputs(g: Graph, z: str, targets: str) -> None:
     e = g.op("Exp", [c])
     total = g.op("ReduceSum", [e, one], keepdims=1)
     log_total = g.op("Log", [total])
-    g.op("Squeeze", [g.op("Add", [g.op("Sub", [peak, zy]), log_total]), one], "surprisal")
+    g.op("Squeeze", [g.op("Add", [g.op("Sub", [peak, zy]), log_total]), one], f"{prefix}surprisal")
     mu = g.op("Div", [g.op("ReduceSum", [g.op("Mul", [e, c]), one], keepdims=1), total])
-    g.op("Squeeze", [g.op("Sub", [log_total, mu]), one], "entropy")
+    g.op("Squeeze", [g.op("Sub", [log_total, mu]), one], f"{prefix}entropy")
     u = g.op("Sub", [c, mu])
     square = g.op("ReduceSum", [g.op("Mul", [g.op("Mul", [e, u]), u]), one], keepdims=1)
-    g.op("Squeeze", [g.op("Div", [square, total]), one], "varentropy")
+    g.op("Squeeze", [g.op("Div", [square, total]), one], f"{prefix}varentropy")
     above = g.op("Cast", [g.op("Greater", [z, zy])], to=TensorProto.FLOAT)
     above = g.op("ReduceSum", [above, one], keepdims=0)  # exact: V is below 2^24
     above = g.op("Cast", [above], to=TensorProto.INT32)
-    g.op("Add", [above, g.constant("one32", np.array(1, np.int32))], "rank")
+    g.op("Add", [above, g.constant("one32", np.array(1, np.int32))], f"{prefix}rank")
 
 
 def head(embedding, doc: str) -> Graph:
+    """One matrix for both uses: only the branch that is asked for runs, and the other's outputs have no rows."""
     g = Graph("head", doc)
     hidden = g.input("hidden_states", np.float32, ["N", embedding.hidden])
-    targets = g.input("targets", np.int64, ["N"])
-    for name in ("surprisal", "entropy", "varentropy"):
-        g.output(name, np.float32, ["N"])
-    g.output("rank", np.int32, ["N"])
-    loss_outputs(g, embedding.logits(g, hidden, "z"), targets)
-    return g
+    targets = g.input("targets", np.int64, ["T"])
+    wants_logits = g.input("wants_logits", np.bool_, [])
+    outputs = {name: (np.float32, ["T"]) for name in ("surprisal", "entropy", "varentropy")}
+    outputs |= {"rank": (np.int32, ["T"]), "logits": (np.float32, ["L", embedding.vocabulary])}
+    z = embedding.logits(g, hidden, "z")
 
-
-def distribution(embedding, doc: str) -> Graph:
-    g = Graph("distribution", doc)
-    hidden = g.input("hidden_states", np.float32, ["N", embedding.hidden])
-    k = g.input("k", np.int64, [1])
-    g.output("logits", np.float32, ["N", embedding.vocabulary])
-    g.output("log_sum_exp", np.float32, ["N"])
-    g.output("top_logits", np.float32, ["N", "k"])
-    g.output("top_ids", np.int64, ["N", "k"])
-    z = embedding.small_logits(g, hidden, "logits")
-    one = g.ints(1)
-    peak = g.op("ReduceMax", [z, one], keepdims=1)
-    total = g.op("ReduceSum", [g.op("Exp", [g.op("Sub", [z, peak])]), one], keepdims=1)
-    g.op("Squeeze", [g.op("Add", [g.op("Log", [total]), peak]), one], "log_sum_exp")
-    g.op("TopK", [z, k], outputs=["top_logits", "top_ids"], axis=1, largest=1, sorted=1)
+    logits, scores = g.branch("logits"), g.branch("scores")
+    logits.op("Identity", [z], "logits.logits")
+    loss_outputs(scores, z, targets, "scores.")
+    for name, (dtype, shape) in outputs.items():
+        g.output(name, dtype, shape)
+        unwanted = scores if name == "logits" else logits
+        unwanted.constant(f"{unwanted.name}.{name}", np.zeros([0, *shape[1:]], dtype))
+        for branch in (logits, scores):
+            branch.output(f"{branch.name}.{name}", dtype, [None if size in ("T", "L") else size for size in shape])
+    g.op("If", [wants_logits], outputs=list(outputs), then_branch=logits.proto(), else_branch=scores.proto())
     return g

@@ -67,7 +67,7 @@ def tokenizer_json(gguf: Path) -> dict:
 
 
 def write_graphs(weights: SmolLM2, folder: Path) -> None:
-    """The three graphs and their data: the embedding once, the layers in two halves of equal size."""
+    """The two graphs and their data: the embedding once, the layers in two halves of equal size."""
     embedding_file = graphs.DataFile("embedding.bin")
     halves = [graphs.DataFile("backbone-1.bin"), graphs.DataFile("backbone-2.bin")]
     embedding = graphs.Q8Embedding(weights.embedding, embedding_file)
@@ -83,7 +83,6 @@ def write_graphs(weights: SmolLM2, folder: Path) -> None:
     backbone = graphs.backbone(weights, embedding, matrix, weights.norms.__getitem__, halves[1], doc)
     backbone.write(folder / "backbone.onnx")
     graphs.head(embedding, doc).write(folder / "head.onnx")
-    graphs.distribution(embedding, doc).write(folder / "distribution.onnx")
     for file in (embedding_file, *halves):
         file.write(folder)
 

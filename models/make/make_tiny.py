@@ -155,7 +155,6 @@ def write_graphs(shape: Shape, state: dict[str, np.ndarray], folder: Path) -> No
     folder.mkdir(parents=True, exist_ok=True)
     graphs.backbone(shape, embedding, matrix, norm, layers_file, doc).write(folder / "backbone.onnx")
     graphs.head(embedding, doc).write(folder / "head.onnx")
-    graphs.distribution(embedding, doc).write(folder / "distribution.onnx")
     embedding_file.write(folder)
     layers_file.write(folder)
 

@@ -28,15 +28,11 @@ def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, sepa
     if len(nats) != len(ids) - 1 or ids[0] != separator:
         raise ValueError("the verification page is the separator and one number for each id after it")
     manifest = {
-        "schema": 1,
+        "schema": 2,
         **identity,
         "parameters": parameters,
         "separatorTokenId": separator,
-        "graphs": {
-            "backbone": "onnx/backbone.onnx",
-            "head": "onnx/head.onnx",
-            "distribution": "onnx/distribution.onnx",
-        },
+        "graphs": {"backbone": "onnx/backbone.onnx", "head": "onnx/head.onnx"},
         "hidden": shape.hidden,
         "layers": shape.layers,
         "keyValueHeads": shape.key_value_heads,

@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,14 @@ def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
+def score_feeds(hidden: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
+    return {"hidden_states": hidden, "targets": targets, "wants_logits": np.array(False)}
+
+
+def logits_feeds(hidden: np.ndarray) -> dict[str, np.ndarray]:
+    return {"hidden_states": hidden, "targets": np.zeros(0, np.int64), "wants_logits": np.array(True)}
+
+
 def run_backbone(backbone, ids: list[int], chunk: int | None = None) -> np.ndarray:
     """Hidden states; with `chunk`, that many tokens at a time through the key-value cache."""
     names = [o.name for o in backbone.get_outputs()]
@@ -132,7 +141,7 @@ def quality(weights: SmolLM2, gguf: Path, threads: int) -> None:
                 for out, chunk in ((ours, None), (chunked, 128)):
                     hidden = run_backbone(backbone, page, chunk)[:-1]
                     for a in range(0, len(hidden), 128):
-                        feeds = {"hidden_states": hidden[a : a + 128], "targets": targets[a : a + 128]}
+                        feeds = score_feeds(hidden[a : a + 128], targets[a : a + 128])
                         out += head.run(["surprisal"], feeds)[0].tolist()
         difference = np.abs(np.array(exact) - np.array(ours))
         same = np.abs(np.array(chunked) - np.array(ours)).max()
@@ -183,12 +192,20 @@ def head_speed(weights: SmolLM2, threads: int, folder: Path) -> None:
             for name, s in heads.items():
                 began = time.perf_counter()
                 for a in range(0, 256, size):
-                    s.run(None, {"hidden_states": hidden[a : a + size], "targets": targets[a : a + size]})
+                    s.run(None, score_feeds(hidden[a : a + size], targets[a : a + size]))
                 best[name] = min(best[name], time.perf_counter() - began)
         for name, seconds in best.items():
             rates[name].append(256 / seconds)
     for name, values in rates.items():
         print(f"| {name} | " + " | ".join(f"{v:.0f}" for v in values) + " |", flush=True)
+    print("\n| logits of one row | median of 40 runs, milliseconds |\n|---|---|")
+    for name, s in heads.items():
+        times = []
+        for row in range(40):
+            began = time.perf_counter()
+            s.run(["logits"], logits_feeds(hidden[row : row + 1]))
+            times.append(time.perf_counter() - began)
+        print(f"| {name} | {statistics.median(times) * 1000:.1f} |", flush=True)
 
 
 def status() -> dict[str, int]:
@@ -207,9 +224,7 @@ def memory_of(path: Path, threads: int) -> None:
     if any(i.name == "input_ids" for i in s.get_inputs()):
         run_backbone(s, [0] * 512)
     else:
-        feeds = {"hidden_states": np.zeros((128, 576), np.float32)}
-        extra = {"targets": np.zeros(128, np.int64)} if "targets" in [i.name for i in s.get_inputs()] else {}
-        s.run(None, {**feeds, **(extra or {"hidden_states": feeds["hidden_states"][:1], "k": np.array([10])})})
+        s.run(None, score_feeds(np.zeros((128, 576), np.float32), np.zeros(128, np.int64)))
     print(json.dumps({"seconds": seconds, "before": before, "loaded": loaded, "ran": status()}))
 
 
@@ -217,7 +232,6 @@ def memory(weights: SmolLM2, threads: int, folder: Path) -> None:
     variants = {f"backbone, {name}": path for name, path in write_variants(weights, folder).items()}
     variants["head, shipped"] = FOLDER / "onnx" / "head.onnx"
     variants["head, 8-bit in memory"] = write_small_head(weights, folder)
-    variants["distribution"] = FOLDER / "onnx" / "distribution.onnx"
     print("\n| graph | load, seconds | own memory, MB | and mapped files, MB | after a run, MB | peak, MB |")
     print("|---|---|---|---|---|---|")
     for name, path in variants.items():

@@ -1,6 +1,15 @@
 /** The parent's view of the engine: what the editor, the panel and the command line build on. */
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
-import type { DeviceChoice, Distribution, EngineProblem, EngineState, ScoreStatistics } from './protocol';
+import type { TrainingOptions, TrainingPoint } from '../loss/training';
+import type {
+  DeviceChoice,
+  Distribution,
+  EngineProblem,
+  EngineState,
+  ScoreStatistics,
+  TrainingResult,
+  TrainingTokens,
+} from './protocol';
 
 /** Undoes a subscription. */
 export interface Subscription {
@@ -30,6 +39,20 @@ export interface ScoreListener {
    * @param done number of tokens scored so far
    */
   scores(from: number, scores: TokenScores, done: number): void;
+}
+
+/** One scoring of a document: what {@link ScoreListener.layout} was given, and its document. */
+export interface ScoredDocument {
+  readonly document: string;
+  readonly score: number;
+}
+
+/** Receives the losses of a training as they are computed. */
+export interface TrainingListener {
+  /** The tokens were chosen. Comes once, before any point. */
+  begin(tokens: TrainingTokens): void;
+  /** The losses after some steps. The first is of the model as it is, at step 0. */
+  point(point: TrainingPoint): void;
 }
 
 /** A request failed for a reason that the user should read. */
@@ -83,6 +106,26 @@ export interface EngineApi extends Subscription {
     top: number,
     logits?: boolean,
   ): Promise<readonly Distribution[]>;
+  /**
+   * Trains an adapter of the output layer on a document's tokens (see `TrainingOptions`), between the editor's
+   * requests. The model stays as it is. A newer call, for whatever document, cancels an older one.
+   * @param document scored to its end; at most 4,096 of its tokens are trained on and 1,024 evaluated; it may
+   *   change meanwhile
+   * @param score what {@link ScoreListener.layout} was given
+   * @param evaluation the other scored document when `options.evaluation` is not `split`
+   * @param signal stops the training, which then resolves with what was learnt up to there
+   * @returns the best point and the whole document's scores under its adapter
+   * @throws EngineError (options that cannot be used, too few tokens, the process died) | CancelledError (stopped
+   *   before the first point, replaced, or a document is not scored, or not any more, when it begins)
+   */
+  train(
+    document: string,
+    score: number,
+    options: TrainingOptions,
+    evaluation: ScoredDocument | undefined,
+    listener: TrainingListener,
+    signal?: AbortSignal,
+  ): Promise<TrainingResult>;
   /** Gives up what is kept for a document. */
   forget(document: string): void;
   /** Takes over new settings; a running engine loads the model again when they differ. */

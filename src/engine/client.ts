@@ -1,12 +1,15 @@
 /** The parent's side of the engine's process: starts it on demand, keeps it alive, and matches answers to requests. */
 import { type ChildProcess, fork } from 'node:child_process';
+import type { TrainingOptions } from '../loss/training';
 import {
   CancelledError,
   type EngineApi,
   EngineError,
   type EngineSettings,
+  type ScoredDocument,
   type ScoreListener,
   type Subscription,
+  type TrainingListener,
 } from './api';
 import type {
   Distribution,
@@ -17,6 +20,7 @@ import type {
   ScoreRequest,
   ScoreStatistics,
   ToHost,
+  TrainingResult,
 } from './protocol';
 
 export interface EngineOptions {
@@ -51,6 +55,16 @@ interface PendingDistribution {
   reject(error: Error): void;
 }
 
+interface PendingTraining {
+  readonly kind: 'training';
+  readonly listener: TrainingListener;
+  begun: boolean;
+  resolve(result: TrainingResult): void;
+  reject(error: Error): void;
+}
+
+type Pending = PendingScore | PendingDistribution | PendingTraining;
+
 interface Waiter {
   resolve(state: Ready): void;
   reject(error: Error): void;
@@ -61,7 +75,7 @@ export class Engine implements EngineApi {
   readonly #hostPath: string;
   readonly #log: (line: string) => void;
   readonly #listeners = new Set<(state: EngineState) => void>();
-  readonly #pending = new Map<number, PendingScore | PendingDistribution>();
+  readonly #pending = new Map<number, Pending>();
   #settings: EngineSettings;
   #state: EngineState = { kind: 'off' };
   #child: ChildProcess | undefined;
@@ -178,6 +192,40 @@ export class Engine implements EngineApi {
     });
   }
 
+  train(
+    document: string,
+    score: number,
+    options: TrainingOptions,
+    evaluation: ScoredDocument | undefined,
+    listener: TrainingListener,
+    signal?: AbortSignal,
+  ): Promise<TrainingResult> {
+    if (this.#state.kind !== 'ready' || signal?.aborted) {
+      return Promise.reject(new CancelledError());
+    }
+    const request = this.#nextRequest++;
+    return new Promise<TrainingResult>((resolve, reject) => {
+      // Settled by the answer: what was learnt up to there comes with it.
+      const abort = () => this.#post({ type: 'stopTraining', request });
+      signal?.addEventListener('abort', abort, { once: true });
+      const settled = () => signal?.removeEventListener('abort', abort);
+      this.#pending.set(request, {
+        kind: 'training',
+        listener,
+        begun: false,
+        resolve: (result) => {
+          settled();
+          resolve(result);
+        },
+        reject: (error) => {
+          settled();
+          reject(error);
+        },
+      });
+      this.#post({ type: 'train', request, document, score, options, ...(evaluation ? { evaluation } : {}) });
+    });
+  }
+
   forget(document: string): void {
     this.#cancelScores(document);
     this.#post({ type: 'forget', document });
@@ -202,6 +250,8 @@ export class Engine implements EngineApi {
     this.#crashes = 0;
     this.#excluded = {};
     this.#setState({ kind: 'starting' });
+    this.#rejectAll('distribution', new CancelledError());
+    this.#rejectAll('training', new CancelledError());
     await this.#end();
     await this.ensureReady();
   }
@@ -302,12 +352,15 @@ export class Engine implements EngineApi {
       this.#trying = undefined;
       this.#crashes--;
     }
-    for (const [request, pending] of this.#pending) {
-      if (pending.kind === 'distribution') {
-        this.#pending.delete(request);
-        pending.reject(new CancelledError());
-      }
-    }
+    this.#rejectAll('distribution', new CancelledError());
+    this.#rejectAll(
+      'training',
+      new EngineError({
+        code: 'crashed',
+        message: `The engine's process ${how} during the training.`,
+        advice: 'The model and your document are as they were: train again once the engine is back.',
+      }),
+    );
     if (this.#crashes >= MOST_CRASHES) {
       this.#fail({
         code: 'crashed',
@@ -329,6 +382,16 @@ export class Engine implements EngineApi {
   #fail(problem: EngineProblem): void {
     this.#setState({ kind: 'failed', problem });
     this.#failAll(new EngineError(problem));
+  }
+
+  /** Gives up the requests of a kind that a new process cannot go on with. */
+  #rejectAll(kind: Pending['kind'], error: Error): void {
+    for (const [request, pending] of [...this.#pending]) {
+      if (pending.kind === kind) {
+        this.#pending.delete(request);
+        pending.reject(error);
+      }
+    }
   }
 
   #failAll(error: Error): void {
@@ -356,7 +419,7 @@ export class Engine implements EngineApi {
     }
   }
 
-  #settle(request: number): PendingScore | PendingDistribution | undefined {
+  #settle(request: number): Pending | undefined {
     const pending = this.#pending.get(request);
     this.#pending.delete(request);
     return pending;
@@ -420,6 +483,25 @@ export class Engine implements EngineApi {
         const pending = this.#settle(message.request);
         if (pending?.kind === 'distribution') {
           pending.resolve(message.distributions);
+        }
+        break;
+      }
+      case 'training': {
+        this.#crashes = 0;
+        const pending = this.#pending.get(message.request);
+        if (pending?.kind === 'training') {
+          if (!pending.begun) {
+            pending.begun = true;
+            pending.listener.begin(message.tokens);
+          }
+          pending.listener.point(message.point);
+        }
+        break;
+      }
+      case 'trained': {
+        const pending = this.#settle(message.request);
+        if (pending?.kind === 'training') {
+          pending.resolve(message.result);
         }
         break;
       }

@@ -17,6 +17,7 @@ import { Network, type Runtime } from '../model/network';
 import { ByteTokenizer } from '../model/tokenizer';
 import type { DeviceInfo, EngineProblem, FromHost, LoadRequest, ToHost } from './protocol';
 import { Scorer } from './scorer';
+import { TrainingError } from './training';
 
 /** Cores up to which all are used: on so few, leaving one idle would cost half of the speed. */
 const FEW_CORES = 2;
@@ -32,6 +33,9 @@ function report(request: number, error: unknown): void {
 function problemOf(error: unknown): EngineProblem {
   if (error instanceof ModelError) {
     return { code: error.code, message: error.message, advice: error.advice };
+  }
+  if (error instanceof TrainingError) {
+    return error.problem;
   }
   const message = error instanceof Error ? error.message : String(error);
   send({ type: 'log', line: error instanceof Error ? (error.stack ?? message) : message });
@@ -180,6 +184,12 @@ class Host {
       case 'distribution':
         this.#whenLoaded(message.request, (scorer) => scorer.ask(message));
         break;
+      case 'train':
+        this.#whenLoaded(message.request, (scorer) => scorer.train(message));
+        break;
+      case 'stopTraining':
+        this.#scorer?.stopTraining(message.request);
+        break;
       case 'visible':
         this.#scorer?.setVisible(message.document, message.visible);
         break;
@@ -225,6 +235,7 @@ class Host {
           parameters: manifest.parameters,
           vocabularySize: manifest.vocabularySize,
           contextWindow: manifest.contextWindow,
+          hiddenSize: manifest.hidden,
         },
         device,
         ...(degraded === undefined ? {} : { degraded }),

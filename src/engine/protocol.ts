@@ -5,6 +5,7 @@
  * arrays. Every request carries an id; answers to a request that was cancelled or replaced are dropped.
  */
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
+import type { TrainingOptions, TrainingPoint } from '../loss/training';
 import type { Provider } from '../model/devices';
 import type { ModelErrorCode } from '../model/errors';
 
@@ -24,6 +25,8 @@ export interface ModelInfo {
   readonly parameters: number;
   readonly vocabularySize: number;
   readonly contextWindow: number;
+  /** d, the width of the hidden states. */
+  readonly hiddenSize: number;
 }
 
 /** The device that computes, and why this one. */
@@ -37,7 +40,7 @@ export interface DeviceInfo {
 
 /** What went wrong, for the user: one sentence each. */
 export interface EngineProblem {
-  readonly code: ModelErrorCode | 'crashed' | 'internal';
+  readonly code: ModelErrorCode | 'crashed' | 'internal' | 'training';
   /** What was wrong and where; names the file if there is one. */
   readonly message: string;
   /** What to do about it. */
@@ -95,10 +98,25 @@ export interface DistributionRequest {
   readonly logits: boolean;
 }
 
+/** Trains an adapter on a scored document; a newer request cancels an older one. */
+export interface TrainRequest {
+  readonly type: 'train';
+  readonly request: number;
+  readonly document: string;
+  /** The request number of the `score` whose tokens are meant. */
+  readonly score: number;
+  readonly options: TrainingOptions;
+  /** Another scored document to evaluate on; without it the last fifth of the document is held back. */
+  readonly evaluation?: { readonly document: string; readonly score: number };
+}
+
 export type ToHost =
   | LoadRequest
   | ScoreRequest
   | DistributionRequest
+  | TrainRequest
+  /** Answered by `trained`, or by `cancelled` when there is no point yet. */
+  | { readonly type: 'stopTraining'; readonly request: number }
   | { readonly type: 'visible'; readonly document: string; readonly visible: readonly number[] }
   | { readonly type: 'cancel'; readonly request: number }
   | { readonly type: 'forget'; readonly document: string }
@@ -133,6 +151,24 @@ export interface Distribution {
   readonly logits?: Float32Array;
 }
 
+/** How many tokens a training uses. */
+export interface TrainingTokens {
+  readonly training: number;
+  readonly evaluation: number;
+}
+
+/** What a training came to. */
+export interface TrainingResult {
+  /** Index of the point with the smallest evaluation loss, among all points in their order. */
+  readonly best: number;
+  /** Whether it was stopped before its last epoch. */
+  readonly stopped: boolean;
+  /** Why it stopped by itself before its last epoch, for the user: the losses are no numbers any more. */
+  readonly problem?: EngineProblem;
+  /** All tokens of the document, scored by the model with the adapter of the best point. */
+  readonly scores: TokenScores;
+}
+
 export type FromHost =
   | { readonly type: 'hello' }
   | { readonly type: 'loading'; readonly request: number; readonly model: string }
@@ -161,6 +197,13 @@ export type FromHost =
       readonly request: number;
       readonly distributions: readonly Distribution[];
     }
+  | {
+      readonly type: 'training';
+      readonly request: number;
+      readonly tokens: TrainingTokens;
+      readonly point: TrainingPoint;
+    }
+  | { readonly type: 'trained'; readonly request: number; readonly result: TrainingResult }
   | { readonly type: 'cancelled'; readonly request: number }
   | { readonly type: 'problem'; readonly request: number; readonly problem: EngineProblem }
   | { readonly type: 'log'; readonly line: string };

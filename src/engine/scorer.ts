@@ -2,13 +2,27 @@
 import { createHash } from 'node:crypto';
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
 import { ModelError } from '../model/errors';
-import { type KeyValueCache, type Network, type Runtime, truncateCache } from '../model/network';
+import {
+  type DistributionRows,
+  type KeyValueCache,
+  type Network,
+  type Runtime,
+  truncateCache,
+} from '../model/network';
 import type { ByteTokenizer } from '../model/tokenizer';
 import { lineStarts } from '../text/lines';
 import { layOutPages, type PageLimits, pageLimitsFor } from '../text/pages';
 import { tokenRanges } from '../text/utf8';
-import type { Alternative, Distribution, DistributionRequest, FromHost, ScoreRequest } from './protocol';
+import type {
+  Alternative,
+  Distribution,
+  DistributionRequest,
+  FromHost,
+  ScoreRequest,
+  TrainRequest,
+} from './protocol';
 import { ResultCache } from './resultCache';
+import { Training, type TrainingDocument } from './training';
 
 /**
  * Positions that one run of the backbone takes. Chunk borders lie at multiples of this from the beginning of
@@ -89,6 +103,7 @@ export class Scorer {
   readonly #jobs = new Map<string, Job>();
   readonly #questions: DistributionRequest[] = [];
   #progress: Progress | undefined;
+  #training: { readonly request: number; readonly work: Training } | undefined;
   #pumping = false;
   #closed = false;
 
@@ -125,6 +140,34 @@ export class Scorer {
     void this.#pump();
   }
 
+  /** Begins a training, in place of the one under way; it goes on while there is nothing else to do. */
+  train(request: TrainRequest): void {
+    this.#dropTraining();
+    const { document, score, evaluation } = request;
+    const trained = this.#trainingDocument(document, score);
+    const evaluated = evaluation && this.#trainingDocument(evaluation.document, evaluation.score);
+    if (!trained || (evaluation && !evaluated)) {
+      this.send({ type: 'cancelled', request: request.request });
+      return;
+    }
+    try {
+      const work = new Training(this.network, request.options, trained, evaluated, (tokens, point) =>
+        this.send({ type: 'training', request: request.request, tokens, point }),
+      );
+      this.#training = { request: request.request, work };
+    } catch (error) {
+      this.problem(request.request, error);
+    }
+    void this.#pump();
+  }
+
+  /** Ends a training early; it is answered with what was learnt, or as cancelled if that is nothing. */
+  stopTraining(request: number): void {
+    if (this.#training?.request === request) {
+      this.#training.work.stop();
+    }
+  }
+
   /** Takes note of what is on screen. */
   setVisible(document: string, visible: readonly number[]): void {
     const job = this.#jobs.get(document);
@@ -153,6 +196,7 @@ export class Scorer {
     for (const document of [...this.#jobs.keys()]) {
       this.#drop(document);
     }
+    this.#dropTraining();
     while (this.#pumping) {
       await turn();
     }
@@ -300,7 +344,7 @@ export class Scorer {
         const question = this.#questions.shift();
         if (question) {
           await this.#answer(question).catch((error) => this.problem(question.request, error));
-        } else if (!(await this.#step())) {
+        } else if (!(await this.#step()) && !(await this.#train())) {
           break;
         }
         // Messages that came in during the run are read here.
@@ -330,6 +374,48 @@ export class Scorer {
         job.finished = true;
         this.problem(job.request, error);
       }
+    }
+    return true;
+  }
+
+  /** The document's latest scoring, if it is complete, as a training reads it; even when a newer one replaces it. */
+  #trainingDocument(document: string, score: number): TrainingDocument | undefined {
+    const job = this.#jobs.get(document);
+    return job?.request === score && job.finished
+      ? { ids: job.layout.ids, scores: job.scores, hidden: (token) => this.#hiddenBefore(job, token) }
+      : undefined;
+  }
+
+  #dropTraining(): void {
+    if (this.#training) {
+      this.send({ type: 'cancelled', request: this.#training.request });
+      this.#training = undefined;
+    }
+  }
+
+  /** Runs a piece of the training. @returns false when there is none */
+  async #train(): Promise<boolean> {
+    const training = this.#training;
+    if (!training) {
+      return false;
+    }
+    const { request, work } = training;
+    try {
+      if (await work.piece()) {
+        return true;
+      }
+      if (this.#training === training) {
+        this.send(
+          work.result ? { type: 'trained', request, result: work.result } : { type: 'cancelled', request },
+        );
+      }
+    } catch (error) {
+      if (this.#training === training) {
+        this.problem(request, error);
+      }
+    }
+    if (this.#training === training) {
+      this.#training = undefined;
     }
     return true;
   }
@@ -478,9 +564,9 @@ export class Scorer {
       for (const [row, token] of tokens.entries()) {
         hidden.set(await this.#hiddenBefore(job, token), row * width);
       }
-      const rows = await this.network.distribution(hidden, question.top, question.logits);
+      const rows = await this.network.distribution(hidden, question.top);
       for (const [row, token] of tokens.entries()) {
-        distributions.push(this.#distributionOf(job, token, row, rows));
+        distributions.push(this.#distributionOf(job, token, row, rows, question.logits));
       }
     }
     this.send({ type: 'distributions', request: question.request, distributions });
@@ -490,7 +576,8 @@ export class Scorer {
     job: Job,
     token: number,
     row: number,
-    rows: Awaited<ReturnType<Network['distribution']>>,
+    rows: DistributionRows,
+    withLogits: boolean,
   ): Distribution {
     const logSumExp = rows.logSumExp[row];
     const entry = (id: number, logit: number): Alternative => ({
@@ -515,7 +602,7 @@ export class Scorer {
       entropy: job.scores.entropy[token],
       top,
     };
-    return rows.logits
+    return withLogits
       ? { ...base, logits: rows.logits.slice(row * vocabulary, (row + 1) * vocabulary) }
       : base;
   }

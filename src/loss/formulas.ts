@@ -29,7 +29,7 @@ export function logSumExp(logits: Numbers): number {
 export function softmax(logits: Numbers): Float64Array {
   const maximum = finiteMaximum(logits);
   const sum = shiftedSum(logits, maximum);
-  return Float64Array.from(logits, (logit) => Math.exp(logit - maximum) / sum);
+  return mapNumbers(logits, (logit) => Math.exp(logit - maximum) / sum);
 }
 
 /**
@@ -40,7 +40,7 @@ export function softmax(logits: Numbers): Float64Array {
 export function logSoftmax(logits: Numbers): Float64Array {
   const maximum = finiteMaximum(logits);
   const logSum = Math.log(shiftedSum(logits, maximum));
-  return Float64Array.from(logits, (logit) => logit - maximum - logSum);
+  return mapNumbers(logits, (logit) => logit - maximum - logSum);
 }
 
 /**
@@ -236,7 +236,7 @@ export function scaleByTemperature(logits: Numbers, temperature: number): Float6
     throw new RangeError(`temperature ${temperature} is not a positive number`);
   }
   finiteMaximum(logits);
-  return Float64Array.from(logits, (logit) => logit / temperature);
+  return mapNumbers(logits, (logit) => logit / temperature);
 }
 
 /**
@@ -294,6 +294,15 @@ export function bitsPerByte(totalNats: number, bytes: number): number {
  */
 export function jointLogProbability(nats: Numbers): number {
   return 0 - totalLoss(nats);
+}
+
+/** `Float64Array.from` with a function, which takes ten times as long on a vocabulary. */
+function mapNumbers(numbers: Numbers, change: (number: number) => number): Float64Array {
+  const changed = new Float64Array(numbers.length);
+  for (let i = 0; i < changed.length; i++) {
+    changed[i] = change(numbers[i]);
+  }
+  return changed;
 }
 
 function finiteMaximum(logits: Numbers): number {

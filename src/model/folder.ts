@@ -17,7 +17,7 @@ export interface FileRecord {
 
 /** The manifest of a model whose network is split into a backbone and a head (DESIGN §1, §7). */
 export interface ModelManifest {
-  readonly schema: 1;
+  readonly schema: 2;
   readonly id: string;
   readonly name: string;
   readonly licence: string;
@@ -26,7 +26,7 @@ export interface ModelManifest {
   /** The token that separated documents in training: the context of a text's first token (DESIGN §3). */
   readonly separatorTokenId: number;
   /** The ONNX files, relative to the folder. */
-  readonly graphs: { readonly backbone: string; readonly head: string; readonly distribution: string };
+  readonly graphs: { readonly backbone: string; readonly head: string };
   /** Width d of the hidden states. */
   readonly hidden: number;
   readonly layers: number;
@@ -104,8 +104,8 @@ function validate(file: string, value: unknown): ModelManifest {
     throw invalid(file, 'does not hold an object');
   }
   const record = value as Record<string, unknown>;
-  if (record.schema !== 1) {
-    throw invalid(file, `has schema ${JSON.stringify(record.schema)}, and only schema 1 is known`);
+  if (record.schema !== 2) {
+    throw invalid(file, `has schema ${JSON.stringify(record.schema)}, and only schema 2 is known`);
   }
   for (const key of ['id', 'name', 'licence']) {
     if (typeof record[key] !== 'string' || record[key] === '') {
@@ -143,7 +143,7 @@ function validate(file: string, value: unknown): ModelManifest {
     }
   }
   const graphs = (record.graphs ?? {}) as Record<string, unknown>;
-  for (const key of ['backbone', 'head', 'distribution']) {
+  for (const key of ['backbone', 'head']) {
     if (typeof graphs[key] !== 'string' || !(graphs[key] in files)) {
       throw invalid(file, `lacks "graphs.${key}", or does not list it among its files`);
     }

@@ -1,6 +1,8 @@
-/** The model's three ONNX graphs: backbone, loss head and distribution head. */
+/** The model's two ONNX graphs: backbone and head. */
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { logSumExp } from '../loss/formulas';
 import type { TokenScores } from '../loss/lossMap';
+import { topK } from '../loss/topK';
 import { ModelError } from './errors';
 import type { ModelFolder, ModelManifest } from './folder';
 
@@ -37,10 +39,10 @@ export interface HiddenStates {
 
 /** Rows of next-token distributions. */
 export interface DistributionRows {
-  /** [rows × V] raw logits; only if asked for. */
-  readonly logits: Float32Array | undefined;
+  /** [rows × V] raw logits. */
+  readonly logits: Float32Array;
   /** [rows] log Σ exp z, nats. */
-  readonly logSumExp: Float32Array;
+  readonly logSumExp: Float64Array;
   /** [rows × top] the largest logits, descending. */
   readonly topLogits: Float32Array;
   /** [rows × top] their vocabulary ids. */
@@ -70,7 +72,7 @@ export function truncateCache(runtime: Runtime, cache: KeyValueCache, length: nu
   return { length, tensors };
 }
 
-/** Rows that the loss head takes at once: bounds the [rows, V] matrices that live inside the graph. */
+/** Rows that the head takes at once: bounds the [rows, V] matrices that live inside the graph. */
 const HEAD_ROWS = 64;
 
 /** A loaded model. One run at a time; a run blocks the thread. */
@@ -80,30 +82,29 @@ export class Network {
     private readonly runtime: Runtime,
     private readonly backbone: InferenceSession,
     private readonly head: InferenceSession,
-    private readonly distributionHead: InferenceSession,
   ) {}
 
   /**
-   * Creates the sessions of a model folder's three graphs.
+   * Creates the sessions of a model folder's two graphs.
    * @throws ModelError when a graph or the device cannot be used
    */
   static async load(runtime: Runtime, folder: ModelFolder, options: NetworkOptions): Promise<Network> {
     const sessions: InferenceSession[] = [];
     const { graphs } = folder.manifest;
     try {
-      for (const graph of [graphs.backbone, graphs.head, graphs.distribution]) {
+      for (const graph of [graphs.backbone, graphs.head]) {
         sessions.push(await createSession(runtime, folder.file(graph), options));
       }
     } catch (error) {
       await Promise.all(sessions.map((session) => session.release()));
       throw error;
     }
-    return new Network(folder.manifest, runtime, sessions[0], sessions[1], sessions[2]);
+    return new Network(folder.manifest, runtime, sessions[0], sessions[1]);
   }
 
   /** Gives the sessions' memory back. */
   async release(): Promise<void> {
-    await Promise.all([this.backbone.release(), this.head.release(), this.distributionHead.release()]);
+    await Promise.all([this.backbone.release(), this.head.release()]);
   }
 
   /**
@@ -149,8 +150,6 @@ export class Network {
    * @param targets [rows] the tokens that really follow
    */
   async score(hidden: Float32Array, targets: Uint32Array): Promise<TokenScores> {
-    const { Tensor } = this.runtime;
-    const width = this.manifest.hidden;
     const rows = targets.length;
     const scores = {
       nats: new Float32Array(rows),
@@ -159,16 +158,7 @@ export class Network {
       rank: new Uint32Array(rows),
     };
     for (let from = 0; from < rows; from += HEAD_ROWS) {
-      const count = Math.min(HEAD_ROWS, rows - from);
-      const results = await this.head.run({
-        hidden_states: new Tensor('float32', hidden.subarray(from * width, (from + count) * width), [
-          count,
-          width,
-        ]),
-        targets: new Tensor('int64', BigInt64Array.from(targets.subarray(from, from + count), BigInt), [
-          count,
-        ]),
-      });
+      const results = await this.runHead(hidden, from, targets.subarray(from, from + HEAD_ROWS));
       scores.nats.set(results.surprisal.data as Float32Array, from);
       scores.entropy.set(results.entropy.data as Float32Array, from);
       scores.varentropy.set(results.varentropy.data as Float32Array, from);
@@ -178,28 +168,69 @@ export class Network {
   }
 
   /**
+   * The raw logits z = W·h of hidden states, over the whole vocabulary. The last bits of a row depend on how
+   * many rows are computed with it, because the matrix product sums in another order.
+   * @param hidden [rows × d] row-major
+   * @returns [rows × V] row-major
+   */
+  async logits(hidden: Float32Array): Promise<Float32Array> {
+    const { hidden: width, vocabularySize } = this.manifest;
+    const rows = hidden.length / width;
+    const logits = new Float32Array(rows * vocabularySize);
+    for (let from = 0; from < rows; from += HEAD_ROWS) {
+      const results = await this.runHead(hidden, from, undefined);
+      logits.set(results.logits.data as Float32Array, from * vocabularySize);
+    }
+    return logits;
+  }
+
+  /**
    * The distributions that follow hidden states.
    * @param hidden [rows × d]
    * @param top number of the most probable entries to return, at most V
-   * @param logits whether to return all V logits of each row too
+   * @throws RangeError when a logit is not finite
    */
-  async distribution(hidden: Float32Array, top: number, logits: boolean): Promise<DistributionRows> {
+  async distribution(hidden: Float32Array, top: number): Promise<DistributionRows> {
+    const { hidden: width, vocabularySize } = this.manifest;
+    const rows = hidden.length / width;
+    const k = Math.min(Math.max(top, 1), vocabularySize);
+    const logits = await this.logits(hidden);
+    const logSumExps = new Float64Array(rows);
+    const topLogits = new Float32Array(rows * k);
+    const topIds = new Uint32Array(rows * k);
+    for (let row = 0; row < rows; row++) {
+      const z = logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+      logSumExps[row] = logSumExp(z);
+      const ids = topK(z, k);
+      topIds.set(ids, row * k);
+      for (const [i, id] of ids.entries()) {
+        topLogits[row * k + i] = z[id];
+      }
+    }
+    return { logits, logSumExp: logSumExps, topLogits, topIds };
+  }
+
+  /**
+   * Runs the head on at most HEAD_ROWS hidden states from one row on.
+   * @param targets the tokens that follow them, to score these; undefined for the logits instead
+   */
+  private runHead(
+    hidden: Float32Array,
+    from: number,
+    targets: Uint32Array | undefined,
+  ): Promise<InferenceSession.ReturnType> {
     const { Tensor } = this.runtime;
-    const rows = hidden.length / this.manifest.hidden;
-    const k = Math.min(Math.max(top, 1), this.manifest.vocabularySize);
-    const results = await this.distributionHead.run(
+    const width = this.manifest.hidden;
+    const values = hidden.subarray(from * width, (from + HEAD_ROWS) * width);
+    const ids = BigInt64Array.from(targets ?? [], BigInt);
+    return this.head.run(
       {
-        hidden_states: new Tensor('float32', hidden, [rows, this.manifest.hidden]),
-        k: new Tensor('int64', BigInt64Array.of(BigInt(k)), [1]),
+        hidden_states: new Tensor('float32', values, [values.length / width, width]),
+        targets: new Tensor('int64', ids, [ids.length]),
+        wants_logits: new Tensor('bool', Uint8Array.of(targets ? 0 : 1), []),
       },
-      ['log_sum_exp', 'top_logits', 'top_ids', ...(logits ? ['logits'] : [])],
+      targets ? ['surprisal', 'entropy', 'varentropy', 'rank'] : ['logits'],
     );
-    return {
-      logits: logits ? (results.logits.data as Float32Array) : undefined,
-      logSumExp: results.log_sum_exp.data as Float32Array,
-      topLogits: results.top_logits.data as Float32Array,
-      topIds: Uint32Array.from(results.top_ids.data as BigInt64Array, Number),
-    };
   }
 
   private emptyCache(): Tensor {

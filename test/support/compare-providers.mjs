@@ -1,8 +1,8 @@
 // Runs a graph on the CPU alone and with the WebGPU provider, and prints how far the results lie apart:
 //
-//   node compare-providers.mjs GRAPH.onnx
+//   node compare-providers.mjs GRAPH.onnx [INPUTS.json]
 //
-// The inputs are in GRAPH.json beside it, { "inputs": { name: { type, dims, data } } }. Printed is one line,
+// The inputs are in GRAPH.json beside it unless told otherwise, { "inputs": { name: { type, dims, data } } }. Printed is one line,
 //   {"outputs": {name: {"largest": maxAbsDiff, "count": n}}, "nodes": {"webgpu": n, "cpu": n}}
 // where nodes counts what the WebGPU session really ran on each provider, as ONNX Runtime's profile tells it. A
 // process of its own, because the Vulkan device is chosen by environment variables and a driver may crash.
@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
-/** @typedef {{ type: 'float32' | 'int32' | 'int64', dims: number[], data: number[] }} Entry */
+/** @typedef {{ type: 'float32' | 'int32' | 'int64' | 'bool', dims: number[], data: number[] }} Entry */
 
 /** @param {Entry} entry */
 function tensorOf({ type, dims, data }) {
@@ -20,6 +20,8 @@ function tensorOf({ type, dims, data }) {
       return new Tensor(type, BigInt64Array.from(data, BigInt), dims);
     case 'int32':
       return new Tensor(type, Int32Array.from(data), dims);
+    case 'bool':
+      return new Tensor(type, Uint8Array.from(data), dims);
     case 'float32':
       return new Tensor(type, Float32Array.from(data), dims);
     default:
@@ -52,9 +54,9 @@ async function run(graph, executionProviders, feeds, options) {
  * @returns {Promise<{ webgpu: number, cpu: number }>}
  */
 async function countNodes(folder) {
-  const [file] = await readdir(folder);
+  const [profile] = await readdir(folder);
   /** @type {{ args?: { provider?: string } }[]} */
-  const events = JSON.parse(await readFile(join(folder, file), 'utf8'));
+  const events = JSON.parse(await readFile(join(folder, profile), 'utf8'));
   const nodes = { webgpu: 0, cpu: 0 };
   for (const { args } of events) {
     if (args?.provider === 'WebGpuExecutionProvider') {
@@ -85,9 +87,9 @@ function compare(a, b) {
   return { largest, count: a.length };
 }
 
-const graph = process.argv[2];
+const [, , graph, file = graph.replace(/\.onnx$/, '.json')] = process.argv;
 /** @type {{ inputs: Record<string, Entry> }} */
-const { inputs } = JSON.parse(await readFile(graph.replace(/\.onnx$/, '.json'), 'utf8'));
+const { inputs } = JSON.parse(await readFile(file, 'utf8'));
 const feeds = Object.fromEntries(Object.entries(inputs).map(([name, entry]) => [name, tensorOf(entry)]));
 const folder = await mkdtemp(join(tmpdir(), 'surprisal-profile-'));
 try {

@@ -37,7 +37,7 @@ describe('model folder', () => {
 
   it('opens a folder whose files are what the manifest says', async () => {
     const { manifest, file } = await openModelFolder(folder);
-    assert.equal(manifest.schema, 1);
+    assert.equal(manifest.schema, 2);
     assert.equal(file('config.json'), join(folder, 'config.json'));
   });
 
@@ -72,9 +72,9 @@ describe('model folder', () => {
 
   it('refuses a schema that it does not know', async () => {
     await change((manifest) => {
-      manifest.schema = 2;
+      manifest.schema = 1;
     });
-    await fails('model-invalid', 'schema 2');
+    await fails('model-invalid', 'schema 1');
   });
 
   it('refuses a file outside of the folder', async () => {

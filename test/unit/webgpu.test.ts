@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Engine } from '../../src/engine/client';
+import { openModelFolder } from '../../src/model/folder';
 import { ENGINE_HOST, FIXTURES, ROOT, TINY_MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
 
@@ -17,22 +20,59 @@ describe('WebGPU on software Vulkan', function () {
     environment = found.env;
   });
 
-  it("gives the CPU's numbers for a graph of the model's operators", async () => {
-    const graph = join(FIXTURES, 'graphs', 'operators.onnx');
+  /** What compare-providers.mjs prints for a graph and its inputs. */
+  async function compare(...files: readonly string[]): Promise<{
+    outputs: Record<string, { largest: number; count: number }>;
+    nodes: { webgpu: number; cpu: number };
+  }> {
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [join(ROOT, 'test', 'support', 'compare-providers.mjs'), graph],
+      [join(ROOT, 'test', 'support', 'compare-providers.mjs'), ...files],
       { env: environment, maxBuffer: 1 << 26 },
     );
-    const { outputs, nodes } = JSON.parse(stdout.slice(stdout.indexOf('{"outputs"')));
+    return JSON.parse(stdout.slice(stdout.indexOf('{"outputs"')));
+  }
+
+  it("gives the CPU's numbers for a graph of the model's operators", async () => {
+    const { outputs, nodes } = await compare(join(FIXTURES, 'graphs', 'operators.onnx'));
     assert.ok(Object.keys(outputs).length >= 4);
-    for (const [name, { largest, count }] of Object.entries(outputs) as [
-      string,
-      { largest: number; count: number },
-    ][]) {
+    for (const [name, { largest, count }] of Object.entries(outputs)) {
       assert.ok(count > 0 && largest <= 1e-3, `${name}: largest difference ${largest} of ${count}`);
     }
     assert.ok(nodes.webgpu > 0, `nodes by provider: ${JSON.stringify(nodes)}`);
+  });
+
+  it("gives the CPU's numbers for either branch of a head", async () => {
+    const { manifest, file } = await openModelFolder(TINY_MODEL);
+    const { hidden, vocabularySize } = manifest;
+    const rows = 5;
+    const folder = await mkdtemp(join(tmpdir(), 'surprisal-head-'));
+    try {
+      for (const wantsLogits of [false, true]) {
+        const targets = wantsLogits ? [] : Array.from({ length: rows }, (_, i) => 200 * i);
+        const inputs = {
+          hidden_states: {
+            type: 'float32',
+            dims: [rows, hidden],
+            data: Array.from({ length: rows * hidden }, (_, i) => 3 * Math.sin(i * i)),
+          },
+          targets: { type: 'int64', dims: [targets.length], data: targets },
+          wants_logits: { type: 'bool', dims: [], data: [Number(wantsLogits)] },
+        };
+        const path = join(folder, 'inputs.json');
+        await writeFile(path, JSON.stringify({ inputs }));
+        const { outputs, nodes } = await compare(file(manifest.graphs.head), path);
+        for (const [name, { largest, count }] of Object.entries(outputs)) {
+          const expected = name === 'logits' ? rows * vocabularySize : rows;
+          assert.equal(count, (name === 'logits') === wantsLogits ? expected : 0, name);
+          assert.ok(largest <= 1e-3, `${name}: largest difference ${largest} of ${count}`);
+        }
+        assert.equal(Object.keys(outputs).length, 5);
+        assert.ok(nodes.webgpu > 0, `nodes by provider: ${JSON.stringify(nodes)}`);
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('is noticed to compute attention wrongly, and is left for the CPU', async () => {
