@@ -1,5 +1,5 @@
 // Builds the bundles: the extension, the engine's child process, the panel's page and the command line.
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import * as esbuild from 'esbuild';
 
 const watch = process.argv.includes('--watch');
@@ -39,6 +39,7 @@ const bundles = [
     platform: 'browser',
     target: 'es2022',
     format: 'iife',
+    // Style sheets are imported by the scripts that need them, and end up together in dist/webview.css.
     entryPoints: { webview: 'webview/main.ts' },
     outdir: 'dist',
   },
@@ -46,7 +47,6 @@ const bundles = [
 
 await rm('dist', { recursive: true, force: true });
 await mkdir('dist', { recursive: true });
-await cp('webview/style.css', 'dist/webview.css');
 if (watch) {
   const contexts = await Promise.all(bundles.map((options) => esbuild.context(options)));
   await Promise.all(contexts.map((context) => context.watch()));

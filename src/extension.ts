@@ -1,5 +1,5 @@
 /** The extension's entry: wires the rooms, nothing else. */
-import type * as vscode from 'vscode';
+import * as vscode from 'vscode';
 import { Api, type SurprisalApi } from './editor/api';
 import { registerCommands } from './editor/commands';
 import { onDidChangeSetting } from './editor/configuration';
@@ -8,6 +8,7 @@ import { engineSettings } from './editor/engineSettings';
 import { Heatmap } from './editor/heatmap';
 import { HeatTypes } from './editor/heatTypes';
 import { TokenHover } from './editor/hover';
+import { CONTEXTS } from './editor/keys';
 import { LegendView } from './editor/legend';
 import { Log } from './editor/log';
 import { Menu } from './editor/menu';
@@ -16,8 +17,9 @@ import { EditorPanelSource } from './editor/panelSource';
 import { DocumentScores } from './editor/scores';
 import { StatusBar } from './editor/statusBar';
 import { HeatmapSwitch } from './editor/switch';
+import { Trainings } from './editor/trainings';
 import { Engine } from './engine/client';
-import { ExplainerPanel } from './panel/panel';
+import { ExplainerPanels } from './panel/panels';
 
 export type { Losses, ScoredEvent, SurprisalApi } from './editor/api';
 
@@ -41,18 +43,35 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const hover = new TokenHover(scores, started, heatmap, log);
   const statusBar = new StatusBar(scores, started, heatmap, current);
   const legend = new LegendView(types);
-  const source = new EditorPanelSource(scores, started, current);
-  const panel = new ExplainerPanel(context.extensionUri, source);
+  const trainings = new Trainings(scores, started, log);
+  const source = new EditorPanelSource(scores, started, current, trainings, heatmap);
+  const panels = new ExplainerPanels(context.extensionUri, source, (isPinned) => {
+    void vscode.commands.executeCommand('setContext', CONTEXTS.panelPinned, isPinned);
+  });
   const menu = new Menu(scores, started, heatmap, current, statusBar);
   const navigator = new Navigator(scores, current);
-  const api = new Api(scores, drawing);
+  const api = new Api(scores, drawing, trainings, panels);
   context.subscriptions.push(
-    registerCommands({ engine: started, heatmap, current, panel, legend, menu, navigator, log }),
+    registerCommands({ engine: started, heatmap, current, panels, legend, menu, navigator, log }),
     onDidChangeSetting(['model', 'device', 'threads'], () => {
       started.configure(settings());
       scores.reset();
     }),
-    ...[api, panel, source, legend, statusBar, hover, drawing, scores, types, current, heatmap, log],
+    ...[
+      api,
+      panels,
+      source,
+      trainings,
+      legend,
+      statusBar,
+      hover,
+      drawing,
+      scores,
+      types,
+      current,
+      heatmap,
+      log,
+    ],
   );
   return api;
 }

@@ -1,17 +1,31 @@
 /** The explainer panel's page: puts the views together, and keeps them at the state that the extension sends. */
-import type { FromPage, PanelState, PanelUnit, ToPage } from '../src/panel/messages';
-import { html, setAttribute } from './dom';
+import './style.css';
+import type {
+  FromPage,
+  PanelSeries,
+  PanelState,
+  PanelTraining,
+  PanelUnit,
+  ToPage,
+} from '../src/panel/messages';
+import { makeDistribution } from './chapters/distribution';
+import { makeLearning } from './chapters/learning';
+import { makeLogarithm } from './chapters/logarithm';
+import { makeLoss } from './chapters/loss';
+import { makeSequence } from './chapters/sequence';
+import { html, setAttribute, setProperty, setShown } from './dom';
+import { followLinks } from './link';
+import { makePatterns } from './patterns';
+import { type ChapterName, type PageSettings, readSettings } from './settings';
 import { strings } from './strings';
+import { makeTabs } from './tabs';
 import { registerControls } from './toolkit';
-import type { MakeView, View } from './view';
-import { makeDistribution } from './views/distribution';
+import type { Host, MakeView, PageState, View } from './view';
 import { makeHeader } from './views/header';
 import { makeLine } from './views/line';
-import { makeLogarithm } from './views/logarithm';
-import { makeSequence } from './views/sequence';
+import { makeSelection } from './views/selection';
 import { makeStatus } from './views/status';
 import { makeSummary } from './views/summary';
-import { makeSurprise } from './views/surprise';
 
 /** What VS Code lets a page do. */
 interface VsCode {
@@ -22,94 +36,225 @@ interface VsCode {
 
 declare function acquireVsCodeApi(): VsCode;
 
-/** What is kept while the page is hidden, and over a reload of the window. */
+/** What is kept while the page is hidden, and over a reload of the window; the extension reads `state` from it. */
 interface Saved {
-  readonly version: 1;
-  readonly state: PanelState;
+  readonly version: 2;
+  /** Without logits: a hundred thousand numbers are too many for JSON. */
+  readonly state?: PanelState;
+  readonly settings: PageSettings;
   readonly scroll: number;
 }
 
-/** The chapters, in order. Each stands alone; more can be added here. */
-const CHAPTERS: readonly MakeView[] = [makeDistribution, makeLogarithm, makeSurprise, makeSequence];
+/** Each stands alone. */
+const CHAPTERS: Readonly<Record<ChapterName, MakeView>> = {
+  distribution: makeDistribution,
+  logarithm: makeLogarithm,
+  loss: makeLoss,
+  sequence: makeSequence,
+  learning: makeLearning,
+};
+
+/** The chapters about the whole document. */
+const WITH_SERIES: readonly ChapterName[] = ['sequence', 'learning'];
+
+/** How long changes are gathered before they are kept, in milliseconds. */
+const GATHER = 200;
 
 start();
 
 function start(): void {
   const vscode = acquireVsCodeApi();
   registerControls();
-
-  let state: PanelState | undefined;
+  // The page as it was, until the extension has answered: no empty moment when the panel comes back.
+  const saved = readSaved(vscode.getState());
+  let settings = saved.settings;
+  let state = saved.state;
+  let logits: { readonly answer: number; readonly logits: Float32Array } | undefined;
+  let losses: PanelSeries | undefined;
+  let training: PanelTraining | undefined;
   /** The unit that the user has just chosen; the extension's settings may take a moment to agree. */
   let chosenUnit: PanelUnit | undefined;
+  let seriesWanted = false;
 
-  const post = (message: FromPage) => {
-    if (message.type === 'unit') {
-      chosenUnit = message.unit;
+  const host: Host = {
+    post(message) {
+      if (message.type === 'unit') {
+        chosenUnit = message.unit;
+        update();
+      }
+      vscode.postMessage(message);
+    },
+    set(changed) {
+      const before = settings.chapter;
+      settings = { ...settings, ...changed };
       update();
-    }
-    vscode.postMessage(message);
+      if (settings.chapter !== before) {
+        askForSeries();
+        scrollToChapter();
+      }
+      save();
+    },
   };
-  const host = { post };
 
-  const header = makeHeader(host);
-  const status = makeStatus(host);
   const line = makeLine(host);
+  const status = makeStatus(host);
   const summary = makeSummary();
-  const chapters = CHAPTERS.map((make) => make(host));
-  const views: readonly View[] = [header, status, line, summary, ...chapters];
-  const explained = html(
-    'div',
-    { class: 'explained', test: 'explained' },
-    summary.element,
-    html('div', { class: 'chapters' }, ...chapters.map(({ element }) => element)),
+  const selection = makeSelection();
+  const header = makeHeader(host);
+  const frame: readonly View[] = [header, line, status, summary, selection];
+  const chapters = Object.fromEntries(
+    Object.entries(CHAPTERS).map(([name, make]) => [name, make(host)]),
+  ) as Record<ChapterName, View>;
+  const tabs = makeTabs(
+    Object.fromEntries(Object.entries(chapters).map(([name, { element }]) => [name, element])) as Record<
+      ChapterName,
+      HTMLElement
+    >,
+    (chapter) => host.set({ chapter }),
   );
+  const numbers = html('div', { class: 'numbers' }, summary.element, selection.element);
+  const top = html('div', { class: 'top' }, header.element, line.element, numbers, tabs.list);
+  const explained = html('div', { class: 'explained', test: 'explained' }, tabs.content);
   const page = document.getElementById('surprisal') ?? document.body.appendChild(html('main'));
   page.setAttribute('aria-label', strings.page);
-  page.append(header.element, line.element, status.element, explained);
+  page.append(top, status.element, explained);
+  document.body.append(makePatterns());
+  followLinks(page);
 
   function update(): void {
+    // Nothing is known yet: an empty page for a moment is calmer than empty frames.
+    setShown(page, state !== undefined);
     if (!state) {
       return;
     }
-    const shown = chosenUnit === undefined ? state : { ...state, unit: chosenUnit };
-    for (const view of views) {
+    const shown = pageState(state);
+    for (const view of frame) {
       view.update(shown);
     }
-    explained.hidden = state.token === undefined;
-    const isWaiting = state.pending && state.token !== undefined;
-    setAttribute(explained, 'aria-busy', String(isWaiting));
+    const hasToken = state.token !== undefined;
+    setShown(tabs.list, hasToken);
+    setShown(numbers, hasToken);
+    setShown(explained, hasToken);
+    tabs.show(settings.chapter);
+    // The others are brought up to date when they are shown.
+    chapters[settings.chapter].update(shown);
+    const isWaiting = String(state.pending && hasToken);
+    setAttribute(numbers, 'aria-busy', isWaiting);
+    setAttribute(explained, 'aria-busy', isWaiting);
     page.dataset.status = state.status.kind;
   }
 
+  /** The latest of everything that belongs together. */
+  function pageState(latest: PanelState): PageState {
+    const { document: shown } = latest;
+    const isFitting = losses && losses.uri === shown?.uri && losses.revision === latest.series;
+    return {
+      ...latest,
+      ...(chosenUnit && { unit: chosenUnit }),
+      settings,
+      ...(isFitting && losses && { losses }),
+      ...(training && training.uri === shown?.uri && { training }),
+    };
+  }
+
+  /** Once for each state, so that its token stays the same object. */
+  function withLogits(latest: PanelState): PanelState {
+    const { token } = latest;
+    return token && logits && logits.answer === token.answer
+      ? { ...latest, token: { ...token, logits: logits.logits } }
+      : latest;
+  }
+
+  function askForSeries(): void {
+    const wanted = WITH_SERIES.includes(settings.chapter);
+    if (wanted !== seriesWanted) {
+      seriesWanted = wanted;
+      host.post({ type: 'series', wanted });
+    }
+  }
+
+  /** Whoever has read to the end of a chapter wants to begin the next one at its top. */
+  function scrollToChapter(): void {
+    const isSticky = getComputedStyle(top).position === 'sticky';
+    const begin = isSticky
+      ? explained.offsetTop - top.offsetHeight
+      : explained.offsetTop - tabs.list.offsetHeight;
+    if (window.scrollY > begin) {
+      window.scrollTo(0, Math.max(0, begin));
+    }
+  }
+
   let saving: ReturnType<typeof setTimeout> | undefined;
-  const save = () => {
+  function save(): void {
     clearTimeout(saving);
     saving = setTimeout(() => {
-      if (state) {
-        vscode.setState({ version: 1, state, scroll: window.scrollY });
-      }
-    }, 200);
-  };
+      vscode.setState({
+        version: 2,
+        ...(state && { state: withoutLogits(state) }),
+        settings,
+        scroll: window.scrollY,
+      });
+    }, GATHER);
+  }
 
-  window.addEventListener('message', (event: MessageEvent<ToPage>) => {
-    if (event.data?.type !== 'state') {
-      return;
+  window.addEventListener('message', ({ data }: MessageEvent<ToPage>) => {
+    switch (data?.type) {
+      case 'state':
+        state = withLogits(data.state);
+        if (state.unit === chosenUnit) {
+          chosenUnit = undefined;
+        }
+        update();
+        save();
+        break;
+      case 'logits':
+        // The state that they belong to comes next.
+        logits = data;
+        break;
+      case 'series':
+        losses = data.series;
+        // A state that speaks of a newer series than the last one follows at once.
+        if (losses.revision === state?.series) {
+          update();
+        }
+        break;
+      case 'training':
+        training = data.training;
+        update();
+        break;
+      default:
+        break;
     }
-    state = event.data.state;
-    if (state.unit === chosenUnit) {
-      chosenUnit = undefined;
-    }
-    update();
-    save();
   });
   window.addEventListener('scroll', save, { passive: true });
+  // What gets the focus is not scrolled to a place behind the top of the page.
+  new ResizeObserver(() => {
+    const isSticky = getComputedStyle(top).position === 'sticky';
+    const covered = isSticky ? top.offsetHeight : tabs.list.offsetHeight;
+    setProperty(document.documentElement, '--covered', `${covered}px`);
+  }).observe(top);
 
-  // The page as it was, until the extension has answered: no empty moment when the panel comes back.
-  const saved = vscode.getState() as Saved | undefined;
-  if (saved?.version === 1) {
-    state = { ...saved.state, pending: true };
-    update();
-    window.scrollTo(0, saved.scroll);
+  update();
+  window.scrollTo(0, saved.scroll);
+  host.post({ type: 'ready' });
+  askForSeries();
+}
+
+function withoutLogits({ token, ...state }: PanelState): PanelState {
+  if (!token) {
+    return state;
   }
-  post({ type: 'ready' });
+  const { logits: _, ...kept } = token;
+  return { ...state, token: kept };
+}
+
+/** What was kept, made fit for this version of the page. */
+function readSaved(kept: unknown): Pick<Saved, 'state' | 'settings' | 'scroll'> {
+  const { version, state, settings, scroll } = (kept ?? {}) as Partial<Saved>;
+  return {
+    settings: readSettings(settings),
+    scroll: typeof scroll === 'number' ? scroll : 0,
+    // The state of another version may lack what this one shows.
+    ...(version === 2 && state && { state: { ...state, pending: true } }),
+  };
 }

@@ -1,10 +1,21 @@
 /** What the parts of the page have in common. */
-import type { FromPage, PanelState } from '../src/panel/messages';
+import type { FromPage, PanelSeries, PanelState, PanelTraining } from '../src/panel/messages';
+import type { PageSettings } from './settings';
 
 /** What a view may do beyond its own element. */
 export interface Host {
   /** Sends a message to the extension. */
   post(message: FromPage): void;
+  /** Changes settings of the page; all views are brought up to date at once, and the settings are kept. */
+  set(settings: Partial<PageSettings>): void;
+}
+
+/** Everything that the page shows. */
+export interface PageState extends PanelState {
+  readonly settings: PageSettings;
+  /** The losses of the whole document, once they are here. */
+  readonly losses?: PanelSeries;
+  readonly training?: PanelTraining;
 }
 
 /**
@@ -13,7 +24,7 @@ export interface Host {
  */
 export interface View {
   readonly element: HTMLElement;
-  update(state: PanelState): void;
+  update(state: PageState): void;
 }
 
 /** Makes a view. The page is a list of these. */

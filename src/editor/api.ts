@@ -6,8 +6,11 @@
  */
 import * as vscode from 'vscode';
 import type { LossMap } from '../loss/lossMap';
+import type { FromPage, ToPage } from '../panel/messages';
+import type { ExplainerPanels } from '../panel/panels';
 import type { DrawnDecorations, Heatmap } from './heatmap';
 import type { DocumentScores, DocumentState } from './scores';
+import type { Trainings } from './trainings';
 
 /**
  * The losses of one version of a document. The arrays have an entry per token; they belong to the extension
@@ -52,22 +55,42 @@ export interface SurprisalApi {
   readonly onDidScore: vscode.Event<ScoredEvent>;
   /** The losses of a document's present version; undefined while there are none. Never those of an older one. */
   losses(uri: vscode.Uri): Losses | undefined;
+  /** The losses of a document's present version after training in the explainer panel; undefined without one. */
+  trainedLosses(uri: vscode.Uri): Losses | undefined;
+  /** For tests: the open explainer panels. */
+  panels(): readonly PanelHandle[];
   /** For tests: what the heatmap has drawn in a document's editors; undefined when nothing is. */
   decorations(uri: vscode.Uri): DrawnDecorations | undefined;
+}
+
+/** An explainer panel, as a test stands in for its page. */
+export interface PanelHandle {
+  readonly title: string;
+  readonly pinned: boolean;
+  /** Everything that the page is told. */
+  readonly onDidPost: vscode.Event<ToPage>;
+  /** Does what the page might ask for. */
+  receive(message: FromPage): void;
+  /** Closes the panel. */
+  dispose(): void;
 }
 
 /** The public interface on top of the extension's parts. */
 export class Api implements SurprisalApi, vscode.Disposable {
   readonly #scores: DocumentScores;
   readonly #heatmap: Heatmap;
+  readonly #trainings: Trainings;
+  readonly #panels: ExplainerPanels;
   readonly #scored = new vscode.EventEmitter<ScoredEvent>();
   readonly #subscription: vscode.Disposable;
 
   readonly onDidScore = this.#scored.event;
 
-  constructor(scores: DocumentScores, heatmap: Heatmap) {
+  constructor(scores: DocumentScores, heatmap: Heatmap, trainings: Trainings, panels: ExplainerPanels) {
     this.#scores = scores;
     this.#heatmap = heatmap;
+    this.#trainings = trainings;
+    this.#panels = panels;
     this.#subscription = scores.onDidScore(({ document }) =>
       this.#scored.fire({ uri: document.uri, version: document.version }),
     );
@@ -84,6 +107,16 @@ export class Api implements SurprisalApi, vscode.Disposable {
   losses(uri: vscode.Uri): Losses | undefined {
     const state = this.#scores.get(uri);
     return state?.losses && publicLosses(state, state.losses);
+  }
+
+  trainedLosses(uri: vscode.Uri): Losses | undefined {
+    const state = this.#scores.get(uri);
+    const trained = state && this.#trainings.adapted(state.document);
+    return trained && publicLosses(state, trained);
+  }
+
+  panels(): readonly PanelHandle[] {
+    return this.#panels.panels;
   }
 
   decorations(uri: vscode.Uri): DrawnDecorations | undefined {

@@ -1,7 +1,7 @@
 /** The extension's commands. */
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
-import type { ExplainerPanel } from '../panel/panel';
+import type { ExplainerPanels } from '../panel/panels';
 import type { CurrentEditor } from './current';
 import { COMMANDS } from './keys';
 import type { LegendView } from './legend';
@@ -16,7 +16,7 @@ export interface CommandTargets {
   readonly engine: EngineApi;
   readonly heatmap: HeatmapSwitch;
   readonly current: CurrentEditor;
-  readonly panel: ExplainerPanel;
+  readonly panels: ExplainerPanels;
   readonly legend: LegendView;
   readonly menu: Menu;
   readonly navigator: Navigator;
@@ -25,11 +25,13 @@ export interface CommandTargets {
 
 /** Registers all commands. */
 export function registerCommands(targets: CommandTargets): vscode.Disposable {
-  const { engine, heatmap, legend, menu, navigator, log } = targets;
+  const { engine, heatmap, panels, legend, menu, navigator, log } = targets;
   const handlers: Record<string, (...parameters: never[]) => unknown> = {
     [COMMANDS.toggleHeatmap]: () => heatmap.turn(!heatmap.on),
     [COMMANDS.turnOffHeatmap]: () => heatmap.turn(false),
     [COMMANDS.openPanel]: (uri?: unknown, offset?: unknown) => openPanel(targets, uri, offset),
+    [COMMANDS.pinPanel]: () => panels.pin(true),
+    [COMMANDS.unpinPanel]: () => panels.pin(false),
     [COMMANDS.showLegend]: () => legend.show(),
     [COMMANDS.showMenu]: () => menu.show(),
     [COMMANDS.nextSurprise]: () => navigator.go('next'),
@@ -47,7 +49,7 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
 }
 
 /** Opens the panel, on the token at an offset when the hover's link names one; a menu passes something else. */
-function openPanel({ current, panel }: CommandTargets, uri: unknown, offset: unknown): void {
+function openPanel({ current, panels }: CommandTargets, uri: unknown, offset: unknown): void {
   if (typeof uri === 'string' && typeof offset === 'number') {
     const editors = [current.editor, ...vscode.window.visibleTextEditors];
     const editor = editors.find((candidate) => candidate?.document.uri.toString() === uri);
@@ -55,5 +57,5 @@ function openPanel({ current, panel }: CommandTargets, uri: unknown, offset: unk
       moveCursor(editor, offset);
     }
   }
-  panel.show();
+  panels.show();
 }

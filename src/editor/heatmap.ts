@@ -169,7 +169,7 @@ export class Heatmap implements vscode.Disposable {
     if (state) {
       let deadline = performance.now() + SLICE;
       let untilLook = UNITS_PER_LOOK;
-      const newer = state.losses;
+      const newer = state.trained ?? state.losses;
       const older = state.carried?.losses;
       const isWhole = Math.max(newer?.length ?? 0, older?.length ?? 0) <= WHOLE_DOCUMENT_TOKENS;
       for (const window of isWhole ? [{ start: 0, end: document.lineCount }] : windowsOf(document)) {

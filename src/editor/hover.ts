@@ -44,7 +44,9 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
       return this.#unscored(state);
     }
     const { version } = document;
-    const { losses, token } = found;
+    const { token } = found;
+    const trained = found.losses === state.losses ? state.trained : undefined;
+    const losses = trained ?? found.losses;
     const { start, end, first } = losses.unitOf(token);
     const range = new vscode.Range(document.positionAt(start), document.positionAt(end));
     const text = document.getText(range);
@@ -61,6 +63,7 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
     );
     const subject = {
       losses,
+      before: trained && found.losses,
       token,
       text,
       unit: setting('unit'),

@@ -1,8 +1,8 @@
 /** What the hover says about a token, as Markdown. No vscode import. */
 import type { Distribution } from '../engine/protocol';
-import { excessSurprisal, standardisedSurprisal } from '../loss/formulas';
 import type { LossMap } from '../loss/lossMap';
 import { formatCount, formatProbability, formatSurprisal } from '../loss/units';
+import { type Encounter, standardised, type Verdict, verdictOf } from '../loss/verdict';
 import { makeVisibleWithin } from '../text/visible';
 import type { Settings } from './keys';
 import type { Translate } from './localize';
@@ -14,11 +14,6 @@ export const ALTERNATIVES = 5;
 const BAR_WIDTH = 12;
 /** Longest text of a token that is shown, in characters. */
 const LONGEST_TEXT = 60;
-/** A model is sure below this many nats of entropy (1.5 bits), and unsure from this many on (4 bits). */
-const SURE = 1.5 * Math.LN2;
-const UNSURE = 4 * Math.LN2;
-/** Standard deviations from the expected surprise that are worth a word. */
-const REMARKABLE = 2;
 
 /** What the hover is about. */
 export interface HoverSubject {
@@ -30,7 +25,9 @@ export interface HoverSubject {
   readonly unit: Settings['unit'];
   /** Size of the model's vocabulary; undefined while no model is loaded. */
   readonly vocabularySize: number | undefined;
-  /** The distribution before the unit's first token, if it could be had. */
+  /** The losses of the model as it is, when `losses` are those after training. */
+  readonly before?: LossMap | undefined;
+  /** The distribution of the model as it is before the unit's first token, if it could be had. */
   readonly distribution: Distribution | undefined;
 }
 
@@ -39,7 +36,7 @@ export interface HoverSubject {
  * @param link Markdown of a link, put at the end
  */
 export function hoverText(subject: HoverSubject, link: string, t: Translate): string {
-  const { losses, token, text, unit, distribution } = subject;
+  const { losses, token, text, unit, distribution, before } = subject;
   const { first, last, nats } = losses.unitOf(token);
   const other = unit === 'bits' ? 'nats' : 'bits';
   const sections = [
@@ -48,6 +45,15 @@ export function hoverText(subject: HoverSubject, link: string, t: Translate): st
       formatProbability(nats),
     )}`,
   ];
+  if (before) {
+    sections.push(
+      t(
+        'After training; the model as it is: {0}, probability {1}.',
+        formatSurprisal(before.unitOf(token).nats, unit),
+        formatProbability(before.unitOf(token).nats),
+      ),
+    );
+  }
   if (first === last) {
     sections.push(sentence(subject, t));
   } else {
@@ -59,7 +65,9 @@ export function hoverText(subject: HoverSubject, link: string, t: Translate): st
   if (distribution) {
     const heading =
       first === last
-        ? t('What the model expected here:')
+        ? before
+          ? t('What the model expected here before training:')
+          : t('What the model expected here:')
         : t('What the model expected in place of the first of them:');
     sections.push(heading, codeBlock(bars(distribution)));
   }
@@ -80,33 +88,51 @@ export function hoverText(subject: HoverSubject, link: string, t: Translate): st
 }
 
 /** Rank, entropy, and how the surprise compares with what the model expected. */
-function sentence({ losses, token, unit, vocabularySize }: HoverSubject, t: Translate): string {
+function sentence({ losses, token, unit, vocabularySize, distribution }: HoverSubject, t: Translate): string {
   const rank = formatCount(losses.rank[token]);
+  const best = distribution?.top[0];
   return [
     vocabularySize === undefined
       ? t('rank {0}', rank)
       : t('rank {0} of {1}', rank, formatCount(vocabularySize)),
     t('entropy {0}', formatSurprisal(losses.entropy[token], unit)),
-    comparison(losses.nats[token], losses.entropy[token], losses.varentropy[token], t),
+    comparison(losses.nats[token], losses.entropy[token], losses.varentropy[token], t, {
+      rank: losses.rank[token],
+      ...(best && { bestNats: best.nats }),
+    }),
   ].join(' · ');
 }
 
-/** The standardised excess surprisal in a short phrase. */
-export function comparison(nats: number, entropy: number, varentropy: number, t: Translate): string {
-  const excess = excessSurprisal(nats, entropy);
-  // A model without any doubt has no scale of its own.
-  const deviations = varentropy > 1e-6 ? standardisedSurprisal(nats, entropy, varentropy) : 0;
-  const phrase =
-    deviations >= REMARKABLE
-      ? entropy < SURE
-        ? t('the model was sure, and wrong')
-        : t('more surprising than the model expected')
-      : entropy >= UNSURE
-        ? t('the model was unsure')
-        : entropy < SURE && excess <= SURE
-          ? t('the model was sure, and right')
-          : t('about as surprising as the model expected');
-  return `${phrase} (${deviations < 0 ? '\u2212' : '+'}${Math.abs(deviations).toFixed(1)}\u202fσ)`;
+/** How the model met the token, in a short phrase with the standardised excess surprisal. */
+export function comparison(
+  nats: number,
+  entropy: number,
+  varentropy: number,
+  t: Translate,
+  favourite: Pick<Encounter, 'rank' | 'bestNats'> = {},
+): string {
+  const encounter = { nats, entropy, varentropy, ...favourite };
+  const phrase = phraseOf(verdictOf(encounter), t);
+  const deviations = standardised(encounter);
+  return Number.isNaN(deviations)
+    ? phrase
+    : `${phrase} (${deviations < 0 ? '\u2212' : '+'}${Math.abs(deviations).toFixed(1)}\u202fσ)`;
+}
+
+function phraseOf(verdict: Verdict, t: Translate): string {
+  switch (verdict) {
+    case 'sure-right':
+      return t('the model was sure, and right');
+    case 'sure-wrong':
+      return t('the model was sure, and wrong');
+    case 'sure-near':
+      return t('about as surprising as the model expected');
+    case 'unsure-right':
+    case 'unsure-expected':
+      return t('the model was unsure');
+    case 'unsure-surprised':
+      return t('more surprising than the model expected');
+  }
 }
 
 /** The top of the distribution as bars, and the token itself where it is not among them. */

@@ -1,5 +1,6 @@
 /** The names that package.json contributes, typed; a unit test holds the two together. No vscode import. */
 import type { DeviceChoice } from '../engine/protocol';
+import type { InformationUnit } from '../loss/units';
 
 /** The section of all settings. */
 export const SECTION = 'surprisal';
@@ -7,7 +8,7 @@ export const SECTION = 'surprisal';
 /** Every setting and the type of its value. */
 export interface Settings {
   readonly 'heatmap.enabled': boolean;
-  readonly unit: 'bits' | 'nats';
+  readonly unit: InformationUnit;
   readonly delay: number;
   readonly model: string;
   readonly device: DeviceChoice;
@@ -29,6 +30,8 @@ export const COMMANDS = {
   toggleHeatmap: 'surprisal.toggleHeatmap',
   turnOffHeatmap: 'surprisal.turnOffHeatmap',
   openPanel: 'surprisal.openPanel',
+  pinPanel: 'surprisal.pinPanel',
+  unpinPanel: 'surprisal.unpinPanel',
   showLegend: 'surprisal.showLegend',
   showMenu: 'surprisal.showMenu',
   nextSurprise: 'surprisal.nextSurprise',
@@ -40,4 +43,6 @@ export const COMMANDS = {
 /** Context keys for `when` clauses. */
 export const CONTEXTS = {
   heatmapOn: 'surprisal.heatmapOn',
+  /** The active explainer panel is pinned. */
+  panelPinned: 'surprisal.panelPinned',
 } as const;

@@ -1,6 +1,7 @@
 /** The menu behind the status bar item: everything that can be done, each with a word on it. */
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
+import type { InformationUnit } from '../loss/units';
 import { setting, writeSetting } from './configuration';
 import type { CurrentEditor } from './current';
 import { COMMANDS, SECTION } from './keys';
@@ -11,6 +12,9 @@ import { SURPRISING_BITS } from './surprises';
 import type { HeatmapSwitch } from './switch';
 
 const t = vscode.l10n.t;
+
+/** The units in the order in which the menu offers them. */
+const UNITS: readonly InformationUnit[] = ['bits', 'nats', 'hartleys'];
 
 interface MenuItem extends vscode.QuickPickItem {
   readonly run?: () => unknown;
@@ -57,7 +61,7 @@ export class Menu {
   #views(): MenuItem[] {
     const { on } = this.#heatmap;
     const unit = setting('unit');
-    const other = unit === 'bits' ? 'nats' : 'bits';
+    const next = UNITS[(UNITS.indexOf(unit) + 1) % UNITS.length];
     return [
       {
         label: on ? t('$(flame) Turn Off Heatmap') : t('$(flame) Turn On Heatmap'),
@@ -82,9 +86,9 @@ export class Menu {
         COMMANDS.showLegend,
       ),
       {
-        label: other === 'nats' ? t('$(symbol-ruler) Show Nats') : t('$(symbol-ruler) Show Bits'),
+        label: showUnit(next),
         detail: t('Surprisal is shown in {0} now; the colours stay the same', unit),
-        run: () => writeSetting('unit', other),
+        run: () => writeSetting('unit', next),
       },
     ];
   }
@@ -107,7 +111,17 @@ export class Menu {
         },
       ];
     }
+    const { losses, trained } = state;
     return [
+      ...(losses && trained
+        ? [
+            {
+              label: t('$(discard) Show the Model as It Is'),
+              detail: t('The numbers and colours are those after training in the explainer panel'),
+              run: () => this.#scores.showTrained(document, losses, undefined),
+            },
+          ]
+        : []),
       {
         label: `$(list-flat) ${summary}`,
         detail: state.statistics ? describeStatistics(state.statistics, t) : t('The document as a whole'),
@@ -162,6 +176,17 @@ export class Menu {
     });
     const chosen = await vscode.window.showQuickPick(items, { title: t('Why this device') });
     await chosen?.run?.();
+  }
+}
+
+function showUnit(unit: InformationUnit): string {
+  switch (unit) {
+    case 'bits':
+      return t('$(symbol-ruler) Show Bits');
+    case 'nats':
+      return t('$(symbol-ruler) Show Nats');
+    case 'hartleys':
+      return t('$(symbol-ruler) Show Hartleys');
   }
 }
 

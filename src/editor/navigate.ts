@@ -54,9 +54,10 @@ export class Navigator {
 
   /** The document's scores: those that are there, else new ones. */
   async #losses(document: vscode.TextDocument): Promise<LossMap | undefined> {
-    const { losses } = this.#scores.get(document.uri) ?? {};
+    const { losses, trained } = this.#scores.get(document.uri) ?? {};
     if (losses && losses.scored > 0) {
-      return losses;
+      // The jumps go to what the heatmap shows.
+      return trained ?? losses;
     }
     try {
       const state = await vscode.window.withProgress(

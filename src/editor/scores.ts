@@ -27,6 +27,8 @@ export interface DocumentState {
   readonly losses: LossMap | undefined;
   /** Names the scoring that the losses come from. */
   readonly score: number | undefined;
+  /** The same tokens' losses after training, while these are shown in place of `losses`. */
+  readonly trained: LossMap | undefined;
   /** Scores of an older version, carried to the present text, until `losses` is complete. */
   readonly carried: CarriedScores | undefined;
   /** Names the scoring that the current part of `carried` comes from. */
@@ -73,6 +75,7 @@ class Entry implements DocumentState {
   textLength: number;
   losses: LossMap | undefined;
   score: number | undefined;
+  trained: LossMap | undefined;
   carried: CarriedScores | undefined;
   carriedScore: number | undefined;
   complete = false;
@@ -200,6 +203,7 @@ export class DocumentScores implements vscode.Disposable {
   /**
    * The model's distributions before tokens of a document.
    * @param score the scoring that the tokens belong to
+   * @param logits also return the logits of the whole vocabulary
    * @throws EngineError | CancelledError
    */
   distributions(
@@ -207,8 +211,23 @@ export class DocumentScores implements vscode.Disposable {
     score: number,
     tokens: readonly number[],
     top: number,
+    logits = false,
   ): Promise<readonly Distribution[]> {
-    return this.#engine.distributions(document.uri.toString(), score, tokens, top);
+    return this.#engine.distributions(document.uri.toString(), score, tokens, top, logits);
+  }
+
+  /**
+   * Shows losses after training in place of the document's own, until these are replaced: by an edit, by another
+   * scoring.
+   * @param base the document's losses that the training was based on; nothing happens when they are not the present ones
+   * @param trained undefined to show the document's own losses again
+   */
+  showTrained(document: vscode.TextDocument, base: LossMap, trained: LossMap | undefined): void {
+    const entry = this.#entries.get(document.uri.toString());
+    if (entry?.document === document && entry.losses === base && entry.trained !== trained) {
+      entry.trained = trained;
+      this.#changed.fire(document);
+    }
   }
 
   /** Tries again what has failed. */
@@ -226,6 +245,7 @@ export class DocumentScores implements vscode.Disposable {
       this.#engine.forget(name);
       entry.losses = undefined;
       entry.score = undefined;
+      entry.trained = undefined;
       entry.carried = undefined;
       entry.carriedScore = undefined;
       entry.complete = false;
@@ -395,6 +415,7 @@ export class DocumentScores implements vscode.Disposable {
     }
     entry.losses = undefined;
     entry.score = undefined;
+    entry.trained = undefined;
     entry.complete = false;
   }
 

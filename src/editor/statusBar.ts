@@ -106,6 +106,7 @@ export class StatusBar implements vscode.Disposable {
         name: vscode.workspace.asRelativePath(editor.document.uri),
         standing: standingOf(editor.document, state),
         totals: this.#totals(state),
+        trained: state?.trained !== undefined,
         selection: selectionTotals(editor, state),
       },
     };
@@ -116,9 +117,10 @@ export class StatusBar implements vscode.Disposable {
       return approximateTotals(state?.losses, state?.carried);
     }
     // Counting bytes takes all of the text: once per scoring, not per move of the cursor.
-    if (this.#counted?.losses !== state.losses) {
+    const losses = state.trained ?? state.losses;
+    if (this.#counted?.losses !== losses) {
       const bytes = Buffer.byteLength(state.document.getText());
-      this.#counted = { losses: state.losses, totals: { ...state.losses.totals(), bytes } };
+      this.#counted = { losses, totals: { ...losses.totals(), bytes } };
     }
     return this.#counted.totals;
   }
@@ -151,7 +153,7 @@ function selectionTotals(
   editor: vscode.TextEditor,
   state: DocumentState | undefined,
 ): SpanTotals | undefined {
-  const losses = state?.losses ?? state?.carried?.losses;
+  const losses = state?.trained ?? state?.losses ?? state?.carried?.losses;
   const selections = editor.selections.filter((selection) => !selection.isEmpty);
   if (!losses || selections.length === 0) {
     return undefined;

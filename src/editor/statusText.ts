@@ -37,6 +37,8 @@ export interface StatusInput {
         readonly standing: DocumentStanding;
         /** Totals over what is shown: approximate until the document is scored. */
         readonly totals: SpanTotals;
+        /** The totals are of the losses after training. */
+        readonly trained?: boolean;
         /** The same over the selection, when there is one. */
         readonly selection: SpanTotals | undefined;
       }
@@ -152,6 +154,9 @@ function scores(
       parts.push(t('empty'));
     }
   }
+  if (document.trained) {
+    parts.push(t('after training'));
+  }
   if (share !== '') {
     parts.push(share);
   } else if (parts.length === 0) {
@@ -166,12 +171,17 @@ function scores(
   if (!isFinal && document.totals.tokens > 0) {
     details.push(t('Until then the numbers are approximate.'));
   }
+  if (document.trained) {
+    details.push(
+      t('The numbers and colours are those after training in the explainer panel. An edit switches back.'),
+    );
+  }
   if (degraded !== undefined) {
     details.push(degraded);
   }
   return {
     text: `${icon} ${parts.join(' · ')}${document.selection ? ' $(selection)' : ''}`,
-    label: t('Surprisal: {0}. {1}.', spoken, progress),
+    label: t('Surprisal: {0}. {1}.', document.trained ? t('after training, {0}', spoken) : spoken, progress),
     headline: progress,
     details,
   };

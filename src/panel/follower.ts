@@ -15,15 +15,20 @@ import {
   TOP,
 } from './state';
 
-/** Changes that come within this time are answered together, in milliseconds. */
+/** Pause between two updates, in milliseconds: changes that come within it are answered together. */
 const GATHER = 16;
 
 /** What the follower needs. */
 export interface FollowerHost {
   /** What there is to be shown at present. */
   input(): PanelInput;
-  /** The model's distribution before a token of the present input's losses. @throws EngineError | CancelledError */
+  /**
+   * The model's distribution, with its logits, before a token of the present input's losses.
+   * @throws EngineError | CancelledError
+   */
   ask(losses: LossMap, token: number, top: number): Promise<Distribution>;
+  /** Takes over the logits of the answer that the next states are about; once per answer and {@link Follower.start}. */
+  showLogits(answer: number, logits: Float32Array): void;
   /** Shows a state. */
   show(state: PanelState): void;
 }
@@ -44,7 +49,12 @@ export class Follower {
   #running = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #explanation: Explanation | undefined;
+  #updatedAt = Number.NEGATIVE_INFINITY;
   #asking: Place | undefined;
+  /** Number of answers so far. */
+  #answers = 0;
+  /** The answer whose logits were shown last. */
+  #shownAnswer: number | undefined;
   /** The last question that could not be answered, and why; it is not asked again. */
   #unanswered: (Place & { readonly problem?: DocumentProblem }) | undefined;
   /** The token that was clicked in the page: it decides among tokens that share a character. */
@@ -57,6 +67,7 @@ export class Follower {
   /** Begins to show states, the present one at once. */
   start(): void {
     this.#running = true;
+    this.#shownAnswer = undefined;
     this.#update();
   }
 
@@ -77,10 +88,15 @@ export class Follower {
   /** Something may have changed. Many changes at once are gathered. */
   changed(): void {
     if (this.#running && this.#timer === undefined) {
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.#update();
-      }, GATHER);
+      // A lone move of the cursor is answered at once.
+      const wait = this.#updatedAt + GATHER - performance.now();
+      this.#timer = setTimeout(
+        () => {
+          this.#timer = undefined;
+          this.#update();
+        },
+        Math.max(0, wait),
+      );
     }
   }
 
@@ -101,9 +117,17 @@ export class Follower {
     if (!this.#running) {
       return;
     }
+    this.#updatedAt = performance.now();
     const input = this.#input();
-    this.#host.show(panelState(input, this.#explanation));
+    // The model computes while the state is put together.
     this.#ask(input);
+    const state = panelState(input, this.#explanation);
+    const answer = state.token?.answer;
+    if (answer !== undefined && answer !== this.#shownAnswer && this.#explanation?.logits) {
+      this.#shownAnswer = answer;
+      this.#host.showLogits(answer, this.#explanation.logits);
+    }
+    this.#host.show(state);
   }
 
   #input(): PanelInput {
@@ -164,7 +188,7 @@ export class Follower {
   ): void {
     // Positions in a text that has changed mean nothing any more.
     if (this.#host.input().document?.losses === document.losses) {
-      this.#explanation = explain(document, focus, answer, vocabularySize);
+      this.#explanation = explain(document, focus, answer, vocabularySize, ++this.#answers);
       this.#unanswered = undefined;
     }
   }

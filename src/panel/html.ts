@@ -14,8 +14,9 @@ export interface PanelPage {
 /**
  * Makes the page's HTML.
  *
- * The policy allows the one script and the one style sheet, both by nonce, and nothing else: no inline script or
- * style, no image, font, frame, form or connection. The toolkit's components carry their styles in constructed style
+ * The policy allows the one script and the one style sheet, both by nonce, and images that the page itself makes (a
+ * chart that is copied as PNG is drawn through a `blob:` image), and nothing else: no inline script or style, no image
+ * from elsewhere, no font, frame, form or connection. The toolkit's components carry their styles in constructed style
  * sheets, which a policy does not restrict; the one style element that it makes, to find out whether the browser
  * knows `:focus-visible`, takes the nonce from the page's `csp-nonce` property.
  */
@@ -24,6 +25,7 @@ export function panelHtml({ script, style, nonce, title }: PanelPage): string {
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
     `style-src 'nonce-${nonce}'`,
+    'img-src blob:',
     "base-uri 'none'",
     "form-action 'none'",
   ].join('; ');

@@ -2,11 +2,15 @@
  * The messages between the extension and the explainer panel's page. Types only, shared by both sides.
  *
  * Handshake: the page sends `ready` once it listens; the extension answers with `state`, and sends a new
- * `state` whenever something changed. The page keeps its own view state with `setState`.
+ * `state` whenever something changed. The page keeps its own view state with `setState`, the latest `state` among it:
+ * a panel that is restored after a reload of the window reads from there what it was pinned to.
  */
 
+import type { TrainingOptions, TrainingPoint } from '../loss/training';
+import type { InformationUnit } from '../loss/units';
+
 /** The unit in which surprisal is shown first. */
-export type PanelUnit = 'bits' | 'nats';
+export type PanelUnit = InformationUnit;
 
 /** The text of a token. */
 export interface PanelText {
@@ -33,6 +37,8 @@ export interface PanelPart {
 
 /** The token being explained. */
 export interface PanelToken {
+  /** Numbers the model's answers; {@link ToPage}'s `logits` of the same number belong to this token. */
+  readonly answer: number;
   /** Index in the document. */
   readonly index: number;
   readonly target: PanelAlternative;
@@ -47,6 +53,11 @@ export interface PanelToken {
   readonly varentropy: number;
   /** The most probable entries, best first. */
   readonly top: readonly PanelAlternative[];
+  /**
+   * [V] raw logits, by vocabulary id. They travel once per answer in a message of their own, and the page puts them
+   * here; absent in a state that the page has kept over a reload.
+   */
+  readonly logits?: Float32Array;
   /** 1-based page, and the number of tokens that the model has read before this one. */
   readonly page: number;
   readonly contextLength: number;
@@ -85,6 +96,59 @@ export interface PanelSequence {
   readonly bytes: number;
 }
 
+/** The tokens that the user has selected in the editor, or that make up the selected lines. */
+export interface PanelSelection {
+  /** Indices [first, end) in the document. */
+  readonly first: number;
+  readonly end: number;
+  /** Sum of the scored ones' surprisals in nats. */
+  readonly nats: number;
+  /** Number of those that are scored. */
+  readonly scored: number;
+  /** UTF-8 bytes of their text. */
+  readonly bytes: number;
+  /** The selected text, cut after some hundred characters. */
+  readonly text: string;
+  /** The tokens, cut after {@link PanelLine}'s limit. */
+  readonly tokens: readonly PanelLineToken[];
+}
+
+/** The losses of the whole document, sent when they change and not with every state. */
+export interface PanelSeries {
+  readonly uri: string;
+  /** Names this series in {@link PanelState.series}. */
+  readonly revision: number;
+  /** The document's text; a token's is `text.slice(starts[i], ends[i])`. */
+  readonly text: string;
+  /** [N] UTF-16 offsets. */
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  /** [N] 0-based line on which the token begins. */
+  readonly lines: Uint32Array;
+  /** [N] nats; NaN while not scored. */
+  readonly nats: Float32Array;
+  readonly entropy: Float32Array;
+  /** [N] nats after training; absent while there was none. */
+  readonly adapted?: Float32Array;
+}
+
+/** Real training of an adapter on the output layer, as far as it has come. */
+export interface PanelTraining {
+  readonly uri: string;
+  readonly options: TrainingOptions;
+  readonly state: 'running' | 'finished' | 'stopped' | 'failed';
+  /** Present when failed: one sentence each. */
+  readonly problem?: { readonly message: string; readonly advice: string };
+  /** Number of tokens trained on, and held out for evaluation. */
+  readonly tokens: { readonly training: number; readonly evaluation: number };
+  /** In order; the first one, at step 0, is the model as it is. */
+  readonly points: readonly TrainingPoint[];
+  /** Index in `points` of the lowest evaluation loss. */
+  readonly best?: number;
+  /** The editor's heatmap shows the losses after training. */
+  readonly shown: boolean;
+}
+
 export type PanelStatus =
   | { readonly kind: 'no-document' }
   /** There is a document without a single token. */
@@ -111,6 +175,8 @@ export interface PanelState {
   readonly model?: {
     readonly name: string;
     readonly device: string;
+    /** d, the width of the hidden states. */
+    readonly hiddenSize: number;
     /** Why the engine runs with less than what was asked for, if so. */
     readonly degraded?: string;
   };
@@ -123,13 +189,38 @@ export interface PanelState {
   readonly pending: boolean;
   /** The line's tokens around the focus. */
   readonly line?: PanelLine;
+  /** Present when more than one token is selected. */
+  readonly selection?: PanelSelection;
+  /** The panel stays with its document and token while the cursor moves. */
+  readonly pinned: boolean;
+  /** UTF-16 offset of the token that the panel is pinned to; a restored panel is pinned there again. */
+  readonly pinnedOffset?: number;
+  /** The latest {@link PanelSeries.revision} of the document. */
+  readonly series?: number;
+  /** Other open documents, which training can be evaluated on. */
+  readonly others?: readonly { readonly name: string; readonly uri: string }[];
 }
 
-export type ToPage = { readonly type: 'state'; readonly state: PanelState };
+export type ToPage =
+  | { readonly type: 'state'; readonly state: PanelState }
+  /** [V] raw logits of an answer; comes before the first `state` whose token has that {@link PanelToken.answer}. */
+  | { readonly type: 'logits'; readonly answer: number; readonly logits: Float32Array }
+  | { readonly type: 'series'; readonly series: PanelSeries }
+  /** Without `training`: there is none for the document. */
+  | { readonly type: 'training'; readonly training?: PanelTraining };
 
 export type FromPage =
   | { readonly type: 'ready' }
   /** Move the editor to a token of the document. */
   | { readonly type: 'reveal'; readonly token: number }
   | { readonly type: 'unit'; readonly unit: PanelUnit }
+  /** Select tokens [first, end) in the editor. */
+  | { readonly type: 'select'; readonly first: number; readonly end: number }
+  | { readonly type: 'pin'; readonly pinned: boolean }
+  /** The page shows the losses of the whole document, or does not any more. */
+  | { readonly type: 'series'; readonly wanted: boolean }
+  | { readonly type: 'train'; readonly options: TrainingOptions }
+  | { readonly type: 'stopTraining' }
+  /** Colour the editor by the losses after training, or as before. */
+  | { readonly type: 'showTrained'; readonly shown: boolean }
   | { readonly type: 'retry' };

@@ -1,147 +1,122 @@
-/** The extension's side of the explainer panel: keeps the page, and feeds it. */
+/** The extension's side of one explainer panel: feeds its page, and does what the page asks for. */
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { CancelledError } from '../engine/api';
-import type { Distribution, EngineState } from '../engine/protocol';
+import type { Distribution } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import { Follower } from './follower';
 import { panelHtml } from './html';
-import type { FromPage, PanelSequence, PanelUnit, ToPage } from './messages';
+import type {
+  FromPage,
+  PanelSelection,
+  PanelSequence,
+  PanelState,
+  PanelTraining,
+  PanelUnit,
+  ToPage,
+} from './messages';
+import { moveOffset, type Pin } from './pin';
+import { alone, SeriesSender } from './series';
+import type { PanelEditor, PanelSource } from './source';
 import {
-  type DocumentProblem,
   type DocumentText,
+  focusAt,
   type PanelDocument,
   type PanelInput,
   PlainText,
+  selectionOf,
   sequenceOf,
 } from './state';
 
-const TITLE = 'Surprisal';
+/** The panels' title while they follow the cursor. */
+export const TITLE = 'Surprisal';
 
-/** The editor that the panel explains. */
-export interface PanelEditor {
-  readonly document: vscode.TextDocument;
-  readonly selection: vscode.Selection;
-  /** The losses of the document's present version; undefined while there are none. */
-  readonly losses?: LossMap | undefined;
-  /** Names the scoring that the losses come from, as `ScoreListener.layout` gave it. */
-  readonly score?: number | undefined;
-  /** Why the document has no scores and will not get any as things are. */
-  readonly problem?: DocumentProblem | undefined;
+/** Pause between two messages about a training, in milliseconds, at least. */
+const TRAINING_INTERVAL = 50;
+
+const UNITS: readonly PanelUnit[] = ['bits', 'nats', 'hartleys'];
+
+/** A document being scored, and what was last counted in it. */
+interface Counted<T> {
+  readonly losses: LossMap;
+  readonly scored: number;
+  readonly value: T;
 }
 
-/** What the panel needs of the rest of the extension. */
-export interface PanelSource {
-  /**
-   * Something that {@link PanelSource.engine}, {@link PanelSource.unit} or {@link PanelSource.editor} says has
-   * changed: the cursor, the document, its scores, the engine's state, a setting. May be fired as often as one
-   * likes: the panel gathers.
-   */
-  readonly onDidChange: vscode.Event<void>;
-  /** The engine's state. */
-  readonly engine: EngineState;
-  /** The unit in which surprisal is shown first. */
-  readonly unit: PanelUnit;
-  /**
-   * The text editor that was active last, as long as it is open. (While the panel has the focus there is no
-   * active text editor, and the panel should go on explaining the last one.)
-   */
-  readonly editor: PanelEditor | undefined;
-  /**
-   * The model's distribution before a token.
-   * @param score the editor's `score`
-   * @throws EngineError | CancelledError
-   */
-  distribution(
-    document: vscode.TextDocument,
-    score: number,
-    token: number,
-    top: number,
-  ): Promise<Distribution>;
-  /** Moves the editor's cursor to a token and shows it, without taking the focus from the panel. */
-  reveal(document: vscode.TextDocument, token: number): void;
-  /** The user chose a unit. */
-  setUnit(unit: PanelUnit): void;
-  /** The user wants a failed, or switched off, engine to be tried again. */
-  retry(): void;
-  /** The panel was shown or hidden: the time to start, or to stop, scoring for it. */
-  setVisible?(visible: boolean): void;
-}
-
-/**
- * The explainer panel: at most one, opened on demand, and opened again by VS Code when the window is reloaded.
- * Create it once, when the extension is activated.
- */
+/** One explainer panel, over the life of its tab. */
 export class ExplainerPanel implements vscode.Disposable {
-  /** The panel's type; `onWebviewPanel:` with it is an activation event. */
-  static readonly viewType = 'surprisal.explainer';
-
-  readonly #extensionUri: vscode.Uri;
+  readonly #panel: vscode.WebviewPanel;
   readonly #source: PanelSource;
-  readonly #subscriptions: vscode.Disposable[] = [];
   readonly #follower: Follower;
-  #panel: vscode.WebviewPanel | undefined;
-  #panelSubscriptions: vscode.Disposable[] = [];
+  readonly #series: SeriesSender;
+  readonly #posted = new vscode.EventEmitter<ToPage>();
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly #closed = new vscode.EventEmitter<void>();
+  readonly #subscriptions: vscode.Disposable[];
+  /** Documents whose training this panel has begun or shown. */
+  readonly #trained = new Set<vscode.TextDocument>();
+  #isClosed = false;
+  #pin: Pin | undefined;
+  /** The pinned document that is not open, and how far opening it has come. */
+  #missing: { readonly uri: string; failed: boolean } | undefined;
+  #retained: { readonly document: vscode.TextDocument; release: vscode.Disposable } | undefined;
   #text:
     | { readonly document: vscode.TextDocument; readonly version: number; readonly text: PlainText }
     | undefined;
-  #counted:
-    | { readonly losses: LossMap; readonly scored: number; readonly sequence: PanelSequence }
+  #sequence: Counted<PanelSequence> | undefined;
+  #selection:
+    | (Counted<PanelSelection | undefined> & { readonly start: number; readonly end: number })
     | undefined;
+  #sentTraining: PanelTraining | undefined;
+  #trainingSentAt = Number.NEGATIVE_INFINITY;
+  #trainingTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** For tests: every message to the page. */
+  readonly onDidPost = this.#posted.event;
+  /** It was pinned or released, or became active, visible, or neither any more. */
+  readonly onDidChange = this.#changed.event;
+  readonly onDidClose = this.#closed.event;
 
   /**
+   * @param panel a new one, or one that VS Code has kept over a reload of the window
    * @param extensionUri the extension's folder; the page may read its `dist` folder only
    * @param source the rest of the extension
+   * @param pin where it was pinned before the reload
    */
-  constructor(extensionUri: vscode.Uri, source: PanelSource) {
-    this.#extensionUri = extensionUri;
+  constructor(panel: vscode.WebviewPanel, extensionUri: vscode.Uri, source: PanelSource, pin?: Pin) {
+    this.#panel = panel;
     this.#source = source;
+    this.#pin = pin;
     this.#follower = new Follower({
       input: () => this.#input(),
       ask: (losses, token, top) => this.#distribution(losses, token, top),
-      show: (state) => this.#post({ type: 'state', state }),
+      showLogits: (answer, logits) => this.#post({ type: 'logits', answer, logits: alone(logits) }),
+      show: (state) => this.#show(state),
     });
-    this.#subscriptions.push(
-      source.onDidChange(() => this.#follower.changed()),
-      vscode.window.registerWebviewPanelSerializer(ExplainerPanel.viewType, {
-        deserializeWebviewPanel: async (panel) => this.#adopt(panel),
-      }),
+    this.#series = new SeriesSender(
+      (series) => this.#post({ type: 'series', series }),
+      () => this.#follower.changed(),
     );
-  }
-
-  /** True while the panel can be seen. */
-  get visible(): boolean {
-    return this.#panel?.visible ?? false;
-  }
-
-  /** Opens the panel beside the editor, or brings it to the front; the editor keeps the focus. */
-  show(): void {
-    if (this.#panel) {
-      this.#panel.reveal(undefined, true);
-      return;
-    }
-    const place = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
-    this.#adopt(vscode.window.createWebviewPanel(ExplainerPanel.viewType, TITLE, place));
-  }
-
-  dispose(): void {
-    this.#panel?.dispose();
-    this.#follower.stop();
-    for (const subscription of this.#subscriptions.splice(0)) {
-      subscription.dispose();
-    }
-  }
-
-  /** Takes a panel over: a new one, or one that VS Code has kept over a reload. */
-  #adopt(panel: vscode.WebviewPanel): void {
-    this.#panel?.dispose();
-    this.#panel = panel;
-    const dist = vscode.Uri.joinPath(this.#extensionUri, 'dist');
+    const dist = vscode.Uri.joinPath(extensionUri, 'dist');
+    const media = (name: string) => vscode.Uri.joinPath(extensionUri, 'media', name);
+    panel.iconPath = { light: media('explainer-on-light.svg'), dark: media('explainer-on-dark.svg') };
     panel.webview.options = { enableScripts: true, localResourceRoots: [dist] };
-    this.#panelSubscriptions = [
-      panel.webview.onDidReceiveMessage((message: FromPage) => this.#receive(message)),
+    this.#subscriptions = [
+      this.#posted,
+      this.#changed,
+      this.#closed,
+      source.onDidChange((document) => {
+        if (document && document !== this.#editor()?.document) {
+          return;
+        }
+        this.#retain();
+        this.#follower.changed();
+      }),
+      vscode.workspace.onDidChangeTextDocument((event) => this.#edited(event)),
+      vscode.workspace.onDidRenameFiles(({ files }) => this.#renamed(files)),
+      panel.webview.onDidReceiveMessage((message: FromPage) => this.receive(message)),
       panel.onDidChangeViewState(() => this.#viewChanged()),
-      panel.onDidDispose(() => this.#closed(panel)),
+      panel.onDidDispose(() => this.#close()),
     ];
     panel.webview.html = panelHtml({
       script: panel.webview.asWebviewUri(vscode.Uri.joinPath(dist, 'webview.js')).toString(),
@@ -149,69 +124,315 @@ export class ExplainerPanel implements vscode.Disposable {
       nonce: randomBytes(16).toString('base64'),
       title: TITLE,
     });
-    this.#source.setVisible?.(panel.visible);
+    this.#retitle();
+    this.#retain();
   }
 
-  #viewChanged(): void {
-    if (!this.visible) {
-      // A hidden page is thrown away; it says `ready` again when it comes back.
-      this.#follower.stop();
-    }
-    this.#source.setVisible?.(this.visible);
+  /** True while the panel can be seen. */
+  get visible(): boolean {
+    return !this.#isClosed && this.#panel.visible;
   }
 
-  #closed(panel: vscode.WebviewPanel): void {
-    if (panel !== this.#panel) {
+  /** True while the panel has the focus. */
+  get active(): boolean {
+    return !this.#isClosed && this.#panel.active;
+  }
+
+  /** True while the panel stays with its token. */
+  get pinned(): boolean {
+    return this.#pin !== undefined;
+  }
+
+  /** What the tab says. */
+  get title(): string {
+    return this.#panel.title;
+  }
+
+  /** Brings the panel to the front; the editor keeps the focus. */
+  reveal(): void {
+    this.#panel.reveal(undefined, true);
+  }
+
+  /** Has the panel stay with the token that it explains, or follow the cursor again. */
+  pin(pinned: boolean): void {
+    if (pinned === this.pinned) {
       return;
     }
-    for (const subscription of this.#panelSubscriptions.splice(0)) {
-      subscription.dispose();
-    }
-    this.#follower.stop();
-    this.#follower.forget();
-    this.#panel = undefined;
-    this.#counted = undefined;
-    this.#text = undefined;
-    this.#source.setVisible?.(false);
+    this.#pin = pinned ? this.#place() : undefined;
+    this.#moved();
   }
 
-  #receive(message: FromPage): void {
+  /** Does what the page asks for. */
+  receive(message: FromPage): void {
     switch (message.type) {
       case 'ready':
+        // A new page has nothing yet.
+        this.#series.want(false);
+        this.#sentTraining = undefined;
+        this.#trainingSentAt = Number.NEGATIVE_INFINITY;
         this.#follower.start();
         break;
       case 'reveal':
         this.#reveal(message.token);
         break;
+      case 'select':
+        this.#select(message.first, message.end);
+        break;
       case 'unit':
-        if (message.unit === 'bits' || message.unit === 'nats') {
+        if (UNITS.includes(message.unit)) {
           this.#source.setUnit(message.unit);
         }
         break;
+      case 'pin':
+        this.pin(message.pinned);
+        break;
+      case 'series':
+        this.#series.want(message.wanted);
+        this.#follower.changed();
+        break;
+      case 'train':
+        this.#onDocument((document) => {
+          this.#trained.add(document);
+          this.#source.train(document, message.options);
+        });
+        break;
+      case 'stopTraining':
+        this.#onDocument((document) => this.#source.stopTraining(document));
+        break;
+      case 'showTrained':
+        this.#onDocument((document) => {
+          this.#trained.add(document);
+          this.#source.showTrained(document, message.shown);
+        });
+        break;
       case 'retry':
+        this.#missing = undefined;
         this.#source.retry();
         this.#follower.retry();
         break;
     }
   }
 
-  #reveal(token: number): void {
-    const { editor } = this.#source;
-    if (!editor?.losses || !Number.isInteger(token) || token < 0 || token >= editor.losses.length) {
+  dispose(): void {
+    this.#panel.dispose();
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#isClosed) {
       return;
+    }
+    this.#isClosed = true;
+    this.#follower.stop();
+    this.#follower.forget();
+    this.#series.want(false);
+    clearTimeout(this.#trainingTimer);
+    this.#retain();
+    // Nobody could switch the editor back any more.
+    for (const document of this.#trained) {
+      this.#source.stopTraining(document);
+      this.#source.showTrained(document, false);
+    }
+    this.#closed.fire();
+    for (const subscription of this.#subscriptions.splice(0)) {
+      subscription.dispose();
+    }
+  }
+
+  #viewChanged(): void {
+    if (!this.visible) {
+      // A hidden page is thrown away; it says `ready` again when it comes back.
+      this.#follower.stop();
+      this.#series.want(false);
+    }
+    this.#retain();
+    this.#changed.fire();
+  }
+
+  /** Keeps the panel's document scored, and only that one, while the panel is on screen. */
+  #retain(): void {
+    const document = this.visible ? this.#editor()?.document : undefined;
+    const before = this.#retained;
+    if (document === before?.document) {
+      return;
+    }
+    const retained = document && { document, release: new vscode.Disposable(() => {}) };
+    // Retaining a document may report a change at once, and so come back here.
+    this.#retained = retained;
+    if (retained) {
+      retained.release = this.#source.retain(retained.document);
+    }
+    before?.release.dispose();
+  }
+
+  #onDocument(action: (document: vscode.TextDocument) => void): void {
+    const document = this.#editor()?.document;
+    if (document) {
+      action(document);
+    }
+  }
+
+  /** What the panel explains: the pinned document, or else the current editor's. */
+  #editor(): PanelEditor | undefined {
+    const pin = this.#pin;
+    if (!pin) {
+      return this.#source.editor;
+    }
+    const found = this.#source.find(pin.uri);
+    if (found) {
+      this.#missing = undefined;
+    } else if (this.#missing?.uri !== pin.uri && !this.#isClosed) {
+      const missing = { uri: pin.uri, failed: false };
+      this.#missing = missing;
+      this.#source.open(pin.uri).then(
+        () => {
+          this.#retain();
+          this.#follower.changed();
+        },
+        () => {
+          missing.failed = true;
+          this.#follower.changed();
+        },
+      );
+    }
+    return found;
+  }
+
+  /** Where the panel would be pinned now. */
+  #place(): Pin | undefined {
+    const document = this.#input().document;
+    if (!document) {
+      return undefined;
+    }
+    const { losses, uri, cursor } = document;
+    const focus = losses && focusAt(losses, cursor);
+    return { uri, offset: focus ? losses.layout.starts[focus.index] : cursor };
+  }
+
+  /** The pin has changed. */
+  #moved(): void {
+    this.#missing = undefined;
+    this.#retitle();
+    this.#retain();
+    this.#follower.changed();
+    this.#changed.fire();
+  }
+
+  #retitle(): void {
+    const name = this.#pin && vscode.Uri.parse(this.#pin.uri).path.split('/').at(-1);
+    this.#panel.title = name === undefined ? TITLE : vscode.l10n.t('{0}: {1} (pinned)', TITLE, name);
+  }
+
+  #edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
+    const pin = this.#pin;
+    if (pin && document.uri.toString() === pin.uri) {
+      this.#pin = { ...pin, offset: moveOffset(pin.offset, contentChanges) };
+    }
+  }
+
+  #renamed(files: readonly { readonly oldUri: vscode.Uri; readonly newUri: vscode.Uri }[]): void {
+    const pin = this.#pin;
+    const renamed = pin && files.find(({ oldUri }) => oldUri.toString() === pin.uri);
+    if (renamed) {
+      this.#pin = { ...pin, uri: renamed.newUri.toString() };
+      this.#moved();
+    }
+  }
+
+  #reveal(token: number): void {
+    const editor = this.#editor();
+    if (!editor?.losses || !isIndex(token, editor.losses.length - 1)) {
+      return;
+    }
+    if (this.#pin) {
+      // Who clicks a token in a pinned panel wants that one explained, whatever the editor does.
+      this.#pin = { ...this.#pin, offset: editor.losses.layout.starts[token] };
     }
     this.#follower.choose(editor.losses, token);
     this.#source.reveal(editor.document, token);
   }
 
+  #select(first: number, end: number): void {
+    const editor = this.#editor();
+    const last = (editor?.losses?.length ?? 0) - 1;
+    if (editor && isIndex(first, last) && isIndex(end - 1, last) && first < end) {
+      this.#source.select(editor.document, first, end);
+    }
+  }
+
   #post(message: ToPage): void {
-    // A page that goes away while the message travels is no error: the next one says `ready`.
-    void this.#panel?.webview.postMessage(message);
+    if (!this.#isClosed) {
+      // A page that goes away while the message travels is no error: the next one says `ready`.
+      void this.#panel.webview.postMessage(message);
+      this.#posted.fire(message);
+    }
+  }
+
+  /** Tells the page a state, and before it what the state refers to. */
+  #show(state: PanelState): void {
+    const editor = this.#editor();
+    this.#tellTraining(editor?.training);
+    const losses = editor?.score === undefined ? undefined : editor.losses;
+    const series = this.#series.update(
+      editor && losses
+        ? {
+            uri: editor.document.uri.toString(),
+            text: () => editor.document.getText(),
+            losses,
+            adapted: editor.adapted,
+          }
+        : undefined,
+    );
+    this.#post({ type: 'state', state: series === undefined ? state : { ...state, series } });
+  }
+
+  #tellTraining(training: PanelTraining | undefined): void {
+    if (training === this.#sentTraining) {
+      return;
+    }
+    const wait = this.#trainingSentAt + TRAINING_INTERVAL - performance.now();
+    if (training?.state === 'running' && this.#sentTraining?.state === 'running' && wait > 0) {
+      this.#trainingTimer ??= setTimeout(() => {
+        this.#trainingTimer = undefined;
+        this.#follower.changed();
+      }, wait);
+      return;
+    }
+    this.#sentTraining = training;
+    this.#trainingSentAt = performance.now();
+    this.#post({ type: 'training', ...(training && { training }) });
   }
 
   #input(): PanelInput {
-    const { engine, unit, editor } = this.#source;
-    return { engine, unit, document: editor && this.#documentOf(editor) };
+    const { engine, unit } = this.#source;
+    const editor = this.#editor();
+    if (!editor) {
+      return { engine, unit, document: this.#missingDocument() };
+    }
+    return { engine, unit, document: this.#documentOf(editor), others: this.#source.others(editor.document) };
+  }
+
+  /** The pinned document while it is not open. */
+  #missingDocument(): PanelDocument | undefined {
+    if (!this.#pin) {
+      return undefined;
+    }
+    const { uri, offset } = this.#pin;
+    const name = vscode.workspace.asRelativePath(vscode.Uri.parse(uri));
+    return {
+      name,
+      uri,
+      text: new PlainText(''),
+      cursor: offset,
+      pinned: offset,
+      problem: this.#missing?.failed
+        ? {
+            kind: 'unsupported',
+            message: vscode.l10n.t('{0} cannot be opened any more.', name),
+            advice: vscode.l10n.t('Unpin the panel to have it follow the cursor again.'),
+          }
+        : undefined,
+    };
   }
 
   #documentOf(editor: PanelEditor): PanelDocument {
@@ -219,19 +440,30 @@ export class ExplainerPanel implements vscode.Disposable {
     // Losses without the scoring's name cannot be explained.
     const losses = editor.score === undefined ? undefined : editor.losses;
     const text = this.#textOf(document);
+    const pinned = this.#pin?.offset;
     return {
       name: vscode.workspace.asRelativePath(document.uri),
       uri: document.uri.toString(),
       text,
-      cursor: document.offsetAt(selection.start),
+      cursor: pinned ?? (selection ? document.offsetAt(selection.start) : 0),
+      pinned,
       losses,
       problem,
-      sequence: losses && this.#sequence(losses, text),
+      sequence: losses && this.#sequenceOf(losses, text),
+      selection:
+        losses && selection && !selection.isEmpty && pinned === undefined
+          ? this.#selectionOf(
+              losses,
+              text,
+              document.offsetAt(selection.start),
+              document.offsetAt(selection.end),
+            )
+          : undefined,
     };
   }
 
   async #distribution(losses: LossMap, token: number, top: number): Promise<Distribution> {
-    const { editor } = this.#source;
+    const editor = this.#editor();
     if (!editor || editor.losses !== losses || editor.score === undefined) {
       throw new CancelledError();
     }
@@ -248,10 +480,32 @@ export class ExplainerPanel implements vscode.Disposable {
   }
 
   /** Counting a document's bytes reads all of its text: once per batch of scores, not per move of the cursor. */
-  #sequence(losses: LossMap, text: DocumentText): PanelSequence {
-    if (this.#counted?.losses !== losses || this.#counted.scored !== losses.scored) {
-      this.#counted = { losses, scored: losses.scored, sequence: sequenceOf(losses, text) };
+  #sequenceOf(losses: LossMap, text: DocumentText): PanelSequence {
+    const { scored } = losses;
+    if (this.#sequence?.losses !== losses || this.#sequence.scored !== scored) {
+      this.#sequence = { losses, scored, value: sequenceOf(losses, text) };
     }
-    return this.#counted.sequence;
+    return this.#sequence.value;
   }
+
+  /** The same for what is selected, which may be all of the document. */
+  #selectionOf(losses: LossMap, text: DocumentText, start: number, end: number): PanelSelection | undefined {
+    const { scored } = losses;
+    const before = this.#selection;
+    if (
+      before?.losses === losses &&
+      before.scored === scored &&
+      before.start === start &&
+      before.end === end
+    ) {
+      return before.value;
+    }
+    const value = selectionOf(losses, text, start, end);
+    this.#selection = { losses, scored, start, end, value };
+    return value;
+  }
+}
+
+function isIndex(value: number, last: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= last;
 }

@@ -11,6 +11,7 @@ import type {
   PanelLine,
   PanelLineToken,
   PanelPart,
+  PanelSelection,
   PanelSequence,
   PanelState,
   PanelStatus,
@@ -19,10 +20,13 @@ import type {
 } from './messages';
 
 /** Number of entries of the distribution that the panel asks for. */
-export const TOP = 10;
+export const TOP = 50;
 
 /** A line with more tokens than this is shown around the cursor only. */
 export const LINE_TOKENS = 80;
+
+/** A longer text of a selection is cut, in UTF-16 code units. */
+export const SELECTION_TEXT = 400;
 
 /** A document's text, without a copy of all of it for every move of the cursor. Offsets are UTF-16. */
 export interface DocumentText {
@@ -78,6 +82,10 @@ export interface PanelDocument {
   readonly chosen?: number | undefined;
   /** Totals, where they are known already; else they are counted. */
   readonly sequence?: PanelSequence | undefined;
+  /** What {@link selectionOf} says about the selected text, when there is any. */
+  readonly selection?: PanelSelection | undefined;
+  /** UTF-16 offset of the token that the panel is pinned to; undefined while it follows the cursor. */
+  readonly pinned?: number | undefined;
 }
 
 /** Everything that the panel's state depends on, but for the explanation. */
@@ -85,6 +93,8 @@ export interface PanelInput {
   readonly engine: EngineState;
   readonly unit: PanelUnit;
   readonly document?: PanelDocument | undefined;
+  /** Other open documents. */
+  readonly others?: PanelState['others'] | undefined;
 }
 
 /** A token's explanation, and what it is about. */
@@ -92,7 +102,10 @@ export interface Explanation {
   readonly uri: string;
   /** The scoring that the token belongs to. */
   readonly losses: LossMap;
+  /** Without its logits. */
   readonly token: PanelToken;
+  /** [V] raw logits of the token's answer; travel apart from the token. */
+  readonly logits?: Float32Array | undefined;
 }
 
 /** The token that the cursor means. */
@@ -138,16 +151,20 @@ export function focusAt(losses: LossMap, cursor: number, chosen?: number): Focus
  *   marked as pending
  */
 export function panelState(input: PanelInput, explanation?: Explanation): PanelState {
-  const { document, engine, unit } = input;
+  const { document, engine, unit, others } = input;
   const status = statusOf(input);
   const state = {
     status,
     unit,
+    pinned: document?.pinned !== undefined,
+    ...(document?.pinned !== undefined && { pinnedOffset: document.pinned }),
+    ...(others && { others }),
     ...(document && { document: { name: document.name, uri: document.uri } }),
     ...(engine.kind === 'ready' && {
       model: {
         name: engine.model.name,
         device: engine.device.name,
+        hiddenSize: engine.model.hiddenSize,
         ...(engine.degraded !== undefined && { degraded: engine.degraded }),
       },
     }),
@@ -167,6 +184,7 @@ export function panelState(input: PanelInput, explanation?: Explanation): PanelS
     sequence: document.sequence ?? sequenceOf(losses, document.text),
     focus: focus.index,
     line: lineOf(losses, document.text, focus.index),
+    ...(document.selection && { selection: document.selection }),
     pending: !isCurrent,
     ...(token && { token: isCurrent ? { ...token, nearest: focus.nearest } : token }),
   };
@@ -175,12 +193,14 @@ export function panelState(input: PanelInput, explanation?: Explanation): PanelS
 /**
  * Makes a token's explanation from the model's answer.
  * @param document its `losses` are those that the answer belongs to
+ * @param number names the answer, see {@link PanelToken.answer}
  */
 export function explain(
   document: PanelDocument & { readonly losses: LossMap },
   focus: Focus,
   answer: Distribution,
   vocabularySize: number,
+  number: number,
 ): Explanation {
   const { losses, text } = document;
   const index = focus.index;
@@ -192,7 +212,9 @@ export function explain(
   return {
     uri: document.uri,
     losses,
+    logits: answer.logits,
     token: {
+      answer: number,
       index,
       target: { ...alternative(answer.target), text: own, visible: makeVisible(own) },
       ...(part && { part }),
@@ -224,7 +246,7 @@ export function sequenceOf(losses: LossMap, text: DocumentText): PanelSequence {
 
 /** The tokens that begin on the focused token's line, at most {@link LINE_TOKENS} of them. */
 export function lineOf(losses: LossMap, text: DocumentText, focus: number): PanelLine {
-  const { starts, ends } = losses.layout;
+  const { starts } = losses.layout;
   const line = text.lineOf(starts[focus]);
   const isOnLine = (token: number) =>
     token >= 0 && token < losses.length && starts[token] >= line.start && starts[token] < line.end;
@@ -243,6 +265,60 @@ export function lineOf(losses: LossMap, text: DocumentText, focus: number): Pane
       end++;
     }
   }
+  const tokens = lineTokens(losses, text, first, end);
+  return { number: line.number + 1, tokens, cutBefore: isOnLine(first - 1), cutAfter: isOnLine(end) };
+}
+
+/**
+ * The tokens that a selection touches, and their totals.
+ * @param start UTF-16 range [start, end) of the selection
+ * @returns undefined when it touches fewer than two tokens
+ */
+export function selectionOf(
+  losses: LossMap,
+  text: DocumentText,
+  start: number,
+  end: number,
+): PanelSelection | undefined {
+  const { starts, ends } = losses.layout;
+  const first = losses.firstTokenAfter(start);
+  let after = first;
+  let scored = 0;
+  let nats = 0;
+  for (; after < losses.length && starts[after] < end; after++) {
+    if (losses.isScored(after)) {
+      scored++;
+      nats += losses.nats[after];
+    }
+  }
+  if (after - first < 2) {
+    return undefined;
+  }
+  const from = starts[first];
+  const to = ends[after - 1];
+  return {
+    first,
+    end: after,
+    nats,
+    scored,
+    bytes: scoredBytes(losses, text, from, to),
+    text: cutText(text.slice(from, Math.min(to, from + SELECTION_TEXT + 1))),
+    tokens: lineTokens(losses, text, first, Math.min(after, first + LINE_TOKENS)),
+  };
+}
+
+/** Cuts a text after {@link SELECTION_TEXT}, never inside a character. */
+function cutText(text: string): string {
+  if (text.length <= SELECTION_TEXT) {
+    return text;
+  }
+  const isHigh = (text.charCodeAt(SELECTION_TEXT - 1) & 0xfc00) === 0xd800;
+  return text.slice(0, isHigh ? SELECTION_TEXT - 1 : SELECTION_TEXT);
+}
+
+/** Tokens [first, end) as the page shows them. */
+function lineTokens(losses: LossMap, text: DocumentText, first: number, end: number): PanelLineToken[] {
+  const { starts, ends } = losses.layout;
   const tokens: PanelLineToken[] = [];
   for (let index = first; index < end; index++) {
     const part = partOf(losses, index);
@@ -255,7 +331,7 @@ export function lineOf(losses: LossMap, text: DocumentText, focus: number): Pane
       ...(part && { part }),
     });
   }
-  return { number: line.number + 1, tokens, cutBefore: isOnLine(first - 1), cutAfter: isOnLine(end) };
+  return tokens;
 }
 
 function statusOf({ document, engine }: PanelInput): PanelStatus {
@@ -306,8 +382,16 @@ function partOf(losses: LossMap, token: number): PanelPart | undefined {
   return first === last ? undefined : { number: token - first + 1, of: last - first + 1 };
 }
 
-/** Bytes of the text of the tokens that are scored; a character counts once all of its tokens are. */
-function scoredBytes(losses: LossMap, text: DocumentText): number {
+/**
+ * Bytes of the text of the scored tokens that touch [start, finish); a character counts once all of its tokens are
+ * scored.
+ */
+function scoredBytes(
+  losses: LossMap,
+  text: DocumentText,
+  start = 0,
+  finish = Number.POSITIVE_INFINITY,
+): number {
   let bytes = 0;
   let from = -1;
   let end = -1;
@@ -318,7 +402,7 @@ function scoredBytes(losses: LossMap, text: DocumentText): number {
     }
     from = -1;
   };
-  for (const unit of losses.units()) {
+  for (const unit of losses.units(start, finish)) {
     if (Number.isNaN(unit.nats)) {
       finishRun();
       continue;

@@ -5,6 +5,7 @@ import type { ReportToken } from '../../src/cli/report';
 import { bitsPerByte, perplexity } from '../../src/loss/formulas';
 import { formatCount, formatProbability, formatSurprisal, toBits } from '../../src/loss/units';
 import { makeVisible } from '../../src/text/visible';
+import type { ChapterName } from '../../webview/settings';
 import { DEMO } from '../support/paths';
 import { keepEvidence, openWorkbench, type Workbench } from '../support/workbench';
 import {
@@ -53,6 +54,7 @@ describe('the explainer panel', () => {
     );
     await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ state: 'attached' });
   };
+  const openChapter = (name: ChapterName) => frame.getByTestId(`tab-${name}`).click();
   const focusEditor = () => workbench.focusGroup(1);
   const cursorIsAt = ({ line, column }: ReportToken) =>
     workbench.page.getByText(`Ln ${line}, Col ${column}`, { exact: true }).waitFor();
@@ -89,17 +91,18 @@ describe('the explainer panel', () => {
     assert.equal(await marked.locator('.token-name').first().textContent(), makeVisible(wrong.text));
 
     // The loss: log Σ e^z − z is the surprisal, in nats and in bits.
+    await openChapter('logarithm');
     const number = async (test: string) => Number((await text(test)).replace(/[(),]/g, '').replace('−', '-'));
     const difference = (await number('log-sum-exp')) - (await number('logit'));
     assert.ok(Math.abs(difference - wrong.nats) < 2e-4, `${difference} instead of ${wrong.nats}`);
     assertShows(await text('surprisal-nats'), wrong.nats, fixed(4));
     assertShows(await text('surprisal-bits'), wrong.nats, (value) => toBits(value).toFixed(4));
-    await frame.getByTestId('chapter-logarithm').scrollIntoViewIfNeeded();
     await workbench.screenshot('panel-loss');
   });
 
   it('sums the document up', async () => {
     const { meanNats, tokens, bytes } = reference.report.summary;
+    await openChapter('sequence');
     assertShows(await text('mean-loss'), meanNats, (value) => toBits(value).toFixed(3));
     assertShows(await text('mean-loss-nats'), meanNats, fixed(4));
     assertShows(await text('perplexity'), meanNats, (value) => perplexity(value).toFixed(2));
@@ -108,7 +111,6 @@ describe('the explainer panel', () => {
     );
     assert.equal(await text('sequence-tokens'), formatCount(tokens));
     assert.equal(await text('sequence-bytes'), formatCount(bytes));
-    await frame.getByTestId('chapter-sequence').scrollIntoViewIfNeeded();
     await workbench.screenshot('panel-document');
   });
 
@@ -175,7 +177,11 @@ describe('the explainer panel', () => {
 
   it('comes back with its content when the window is reloaded', async function () {
     this.timeout(240_000);
-    await workbench.page.reload();
+    // What the page has kept reaches VS Code's storage a moment later.
+    await workbench.page.waitForTimeout(1000);
+    const loaded = workbench.page.waitForEvent('load', { timeout: 60_000 });
+    await workbench.runCommand('Developer: Reload Window');
+    await loaded;
     await workbench.page
       .locator('.explorer-folders-view .monaco-list-row')
       .first()
@@ -192,6 +198,8 @@ describe('the explainer panel', () => {
     await focusEditor();
     await workbench.goTo(wrong.line, wrong.column);
     await explains(wrong);
+    assert.equal(await frame.getByTestId('tab-sequence').getAttribute('aria-selected'), 'true');
+    await openChapter('logarithm');
     assertShows(await text('surprisal-nats'), wrong.nats, fixed(4));
     await workbench.screenshot('panel-after-reload');
   });

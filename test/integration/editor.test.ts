@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { Losses, SurprisalApi } from '../../src/editor/api';
+import type { Losses, PanelHandle, SurprisalApi } from '../../src/editor/api';
 import { COMMANDS, DEFAULTS, SECTION, type Settings } from '../../src/editor/keys';
 import { LARGE_DOCUMENT } from '../../src/editor/scorable';
 import { heatOf } from '../../src/loss/heat';
+import { TRAINING_DEFAULTS } from '../../src/loss/training';
 import { toBits } from '../../src/loss/units';
+import type { PanelSeries, PanelState, PanelTraining } from '../../src/panel/messages';
 
 /** Largest difference of two computations of the same score, in nats. */
 const TOLERANCE = 1e-4;
@@ -32,6 +34,86 @@ async function until(condition: () => boolean, what: string, timeout = 60_000): 
     assert.ok(Date.now() < deadline, `timed out: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** What an explainer panel's page has been told. */
+class Page {
+  state: PanelState | undefined;
+  series: PanelSeries | undefined;
+  training: PanelTraining | undefined;
+  logits: { readonly answer: number; readonly logits: Float32Array } | undefined;
+  logitsMessages = 0;
+
+  constructor(readonly panel: PanelHandle) {
+    panel.onDidPost((message) => {
+      switch (message.type) {
+        case 'state':
+          this.state = message.state;
+          break;
+        case 'series':
+          this.series = message.series;
+          break;
+        case 'training':
+          this.training = message.training;
+          break;
+        case 'logits':
+          this.logits = message;
+          this.logitsMessages++;
+          break;
+      }
+    });
+  }
+
+  /** Waits until the page shows the token that begins at an offset, and nothing is on its way. */
+  async shows(document: vscode.TextDocument, offset: number): Promise<void> {
+    const isShown = () => {
+      const losses = api.losses(document.uri);
+      const { token, pending, document: shown } = this.state ?? {};
+      return (
+        token !== undefined &&
+        !pending &&
+        shown?.uri === document.uri.toString() &&
+        losses !== undefined &&
+        losses.starts[token.index] <= offset &&
+        losses.ends[token.index] > offset
+      );
+    };
+    await until(isShown, `the panel shows offset ${offset} of ${document.uri}`);
+  }
+}
+
+/** Opens the panel that follows the cursor, or another one, and waits for its page. */
+async function openPage(): Promise<Page> {
+  const before = new Set(api.panels());
+  await vscode.commands.executeCommand(COMMANDS.openPanel);
+  const panel = api.panels().find((candidate) => !before.has(candidate));
+  assert.ok(panel, 'no panel was opened');
+  const page = new Page(panel);
+  await until(() => page.state !== undefined, 'the page is ready');
+  // The page may still ask for what its chapter needs.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return page;
+}
+
+function moveTo(editor: vscode.TextEditor, offset: number, end = offset): void {
+  const { document } = editor;
+  editor.selection = new vscode.Selection(document.positionAt(offset), document.positionAt(end));
+}
+
+/** Waits until the heatmap shows the losses after training. */
+async function trainedDrawn(document: vscode.TextDocument): Promise<void> {
+  const trained = api.trainedLosses(document.uri);
+  assert.ok(trained, 'no losses after training');
+  const expected = heatOfCharacters(document, trained);
+  await until(
+    () => drawnBins(document).every((bin, offset) => bin === expected[offset]),
+    'the heatmap after training',
+    10_000,
+  );
+}
+
+function meanOf({ nats }: Losses): number {
+  return nats.reduce((sum, value) => sum + value, 0) / nats.length;
 }
 
 /** Waits until a document's present version is scored and drawn. */
@@ -348,6 +430,200 @@ describe('the extension in a real extension host', function () {
     assert.deepEqual(visited, expected);
     await vscode.commands.executeCommand(COMMANDS.previousSurprise);
     assert.equal(editor.document.offsetAt(editor.selection.start), expected.at(-1));
+  });
+
+  it('explains the token under the cursor, with its logits', async () => {
+    const editor = await show('statistics.py');
+    const { document } = editor;
+    const losses = await api.score(document);
+    moveTo(editor, 0);
+    const page = await openPage();
+    await page.shows(document, 0);
+    for (let token = 5; token < 205; token += 10) {
+      const begun = performance.now();
+      moveTo(editor, losses.starts[token]);
+      while (page.state?.token?.index !== token || page.state.pending) {
+        assert.ok(performance.now() - begun < 10_000, `token ${token} is not shown`);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      const { answer, rank, logSumExp, target, top } = page.state.token;
+      assert.equal(page.logits?.answer, answer);
+      const { logits } = page.logits!;
+      assert.equal(logits.length, page.state.token.vocabularySize);
+      assert.equal(logits.byteLength, logits.buffer.byteLength, 'more travels than the logits');
+      assert.ok(Math.abs(logits[target.id] - target.logit) < 1e-3);
+      assert.ok(Math.abs(logSumExp - target.logit - losses.nats[token]) < 1e-3);
+      assert.equal(top.length, 50);
+      assert.ok(rank > 50 || top[rank - 1].id === target.id);
+    }
+    const messages = page.logitsMessages;
+    page.panel.receive({ type: 'unit', unit: 'hartleys' });
+    await until(() => page.state?.unit === 'hartleys', 'the unit');
+    assert.equal(page.logitsMessages, messages, 'logits travel once');
+    await configure('unit', undefined);
+  });
+
+  it('explains what is selected together, and selects what the page asks for', async () => {
+    const editor = await show('statistics.py');
+    const { document } = editor;
+    const losses = await api.score(document);
+    const page = await openPage();
+    const start = document.offsetAt(new vscode.Position(2, 0));
+    const end = document.offsetAt(new vscode.Position(5, 0));
+    moveTo(editor, start, end);
+    const first = losses.ends.findIndex((offset) => offset > start);
+    const after = losses.starts.findIndex((offset) => offset >= end);
+    await until(() => page.state?.selection !== undefined, 'the selection');
+    const selection = page.state!.selection!;
+    assert.deepEqual([selection.first, selection.end, selection.scored], [first, after, after - first]);
+    const nats = losses.nats.subarray(first, after).reduce((sum, value) => sum + value, 0);
+    assert.ok(Math.abs(selection.nats - nats) < 1e-3);
+    page.panel.receive({ type: 'select', first: 10, end: 14 });
+    await until(() => document.offsetAt(editor.selection.start) === losses.starts[10], 'the selected tokens');
+    assert.equal(document.offsetAt(editor.selection.end), losses.ends[13]);
+    await until(() => page.state?.selection?.first === 10, 'the new selection');
+    moveTo(editor, 0);
+    await until(() => page.state?.selection === undefined, 'no selection');
+  });
+
+  it('sends the losses of the whole document when the page wants them', async () => {
+    const { document } = await show('statistics.py');
+    const losses = await api.score(document);
+    const page = await openPage();
+    page.panel.receive({ type: 'series', wanted: true });
+    await until(() => page.series !== undefined && page.state?.series === page.series.revision, 'the series');
+    const { uri, text, starts, ends, lines, nats } = page.series!;
+    assert.equal(uri, document.uri.toString());
+    assert.equal(text, document.getText());
+    assert.deepEqual([...starts], [...losses.starts]);
+    assert.deepEqual([...ends], [...losses.ends]);
+    assert.deepEqual([...nats], [...losses.nats]);
+    assert.deepEqual(
+      [...lines],
+      Array.from(starts, (offset) => document.positionAt(offset).line),
+    );
+    const { revision } = page.series!;
+    await edit(document, 0, 0, '# New\n');
+    await until(() => api.losses(document.uri)?.complete === true, 'scored again');
+    await until(
+      () => page.state?.series === page.series?.revision && page.series!.revision > revision,
+      'anew',
+    );
+    await until(
+      () => page.series!.text === document.getText() && !page.series!.nats.some(Number.isNaN),
+      'all',
+    );
+  });
+
+  it('stays with a token when pinned, through edits and beside another panel', async () => {
+    const editor = await show('statistics.py');
+    const { document } = editor;
+    await api.score(document);
+    const typo = () => document.getText().indexOf('proprosed') + 1;
+    moveTo(editor, typo());
+    const pinned = await openPage();
+    await pinned.shows(document, typo());
+    assert.deepEqual([pinned.state?.pinned, pinned.panel.title], [false, 'Surprisal']);
+    await vscode.commands.executeCommand(COMMANDS.pinPanel);
+    await until(() => pinned.state?.pinned === true, 'pinned');
+    assert.equal(pinned.panel.title, 'Surprisal: statistics.py (pinned)');
+    assert.ok(pinned.state!.pinnedOffset! <= typo());
+    moveTo(editor, 0);
+    await edit(document, 0, 0, '# One more line\n');
+    await until(() => api.losses(document.uri)?.complete === true, 'scored again');
+    await pinned.shows(document, typo());
+    // Another document, which the pinned panel does not care about, and another panel, which does.
+    const other = await show('inventory.ts', vscode.ViewColumn.Three);
+    const following = await openPage();
+    assert.equal(api.panels().length, 2);
+    await until(() => following.state?.document?.uri === other.document.uri.toString(), 'the other document');
+    moveTo(other, 0);
+    await following.shows(other.document, 0);
+    const last = await show('origin.md');
+    moveTo(last, 0);
+    await following.shows(last.document, 0);
+    await pinned.shows(document, typo());
+    assert.deepEqual([pinned.state?.pinned, following.state?.pinned], [true, false]);
+    // Its document is not on screen any more, and is scored all the same.
+    await edit(document, 0, 0, '# And another one\n');
+    await pinned.shows(document, typo());
+    // The panel that follows is the one that the command means.
+    await vscode.commands.executeCommand(COMMANDS.openPanel);
+    assert.equal(api.panels().length, 2);
+    pinned.panel.receive({ type: 'pin', pinned: false });
+    await pinned.shows(last.document, 0);
+    assert.equal(pinned.panel.title, 'Surprisal');
+  });
+
+  it('trains on a document, shows what was learnt, and goes back after an edit', async () => {
+    const { document } = await show('statistics.py');
+    await configure('heatmap.enabled', true);
+    const before = await drawn(document);
+    const page = await openPage();
+    page.panel.receive({ type: 'series', wanted: true });
+    assert.equal(page.training, undefined);
+    // Evaluated on the same text, so that what is learnt is certain to be kept.
+    const copy = await vscode.workspace.openTextDocument({ content: document.getText() });
+    const options = { ...TRAINING_DEFAULTS, epochs: 3, evaluation: copy.uri.toString() };
+    page.panel.receive({ type: 'train', options });
+    await until(() => page.training?.state === 'finished', 'the training');
+    const { points, best, tokens, shown, uri } = page.training!;
+    assert.deepEqual([uri, shown, points[0].step], [document.uri.toString(), false, 0]);
+    assert.equal(tokens.training, tokens.evaluation);
+    assert.ok(points.at(-1)!.training < points[0].training, 'it has learnt nothing');
+    assert.ok(points.every(({ evaluation }) => evaluation >= points[best!].evaluation));
+    const trained = api.trainedLosses(document.uri)!;
+    assert.ok(meanOf(trained) < meanOf(before));
+    await until(() => page.series?.adapted !== undefined, 'the series after training');
+    assert.deepEqual([...page.series!.adapted!], [...trained.nats]);
+    page.panel.receive({ type: 'showTrained', shown: true });
+    await trainedDrawn(document);
+    await until(() => page.training?.shown === true, 'shown');
+    const hover = (await hoverTexts(document, document.getText().indexOf('proprosed') + 2)).join('\n');
+    assert.match(hover, /After training; the model as it is: [\d.]+ bits/);
+    // The model's own losses are what they were.
+    assert.deepEqual(api.losses(document.uri)!.nats, before.nats);
+    page.panel.receive({ type: 'showTrained', shown: false });
+    await drawn(document);
+    page.panel.receive({ type: 'showTrained', shown: true });
+    await trainedDrawn(document);
+    await edit(document, 0, 0, '# An edit\n');
+    await drawn(document);
+    await until(() => page.training === undefined, 'the training is over');
+    assert.equal(api.trainedLosses(document.uri), undefined);
+  });
+
+  it('stops training at any moment, and shows the model as it is once the panel is closed', async () => {
+    const { document } = await show('statistics.py');
+    await configure('heatmap.enabled', true);
+    await drawn(document);
+    const page = await openPage();
+    page.panel.receive({ type: 'train', options: { ...TRAINING_DEFAULTS, epochs: 1000 } });
+    await until(() => page.training?.state === 'running' && page.training.points.length > 1, 'some points');
+    page.panel.receive({ type: 'stopTraining' });
+    await until(() => page.training?.state === 'stopped', 'stopped', 10_000);
+    page.panel.receive({ type: 'showTrained', shown: true });
+    await trainedDrawn(document);
+    page.panel.dispose();
+    await drawn(document);
+    assert.equal(api.panels().length, 0);
+  });
+
+  it('evaluates training on another document, and says what is wrong with one that is gone', async () => {
+    const other = await open('inventory.ts');
+    await show('statistics.py');
+    const page = await openPage();
+    await until(
+      () => page.state?.others?.some(({ uri }) => uri === other.uri.toString()) === true,
+      'the other document is offered',
+    );
+    const options = { ...TRAINING_DEFAULTS, epochs: 1 };
+    page.panel.receive({ type: 'train', options: { ...options, evaluation: 'file:///no/such/file' } });
+    await until(() => page.training?.state === 'failed', 'the failure');
+    assert.match(page.training!.problem!.message, /not open/);
+    page.panel.receive({ type: 'train', options: { ...options, evaluation: other.uri.toString() } });
+    await until(() => page.training?.state === 'finished', 'the training');
+    assert.ok(page.training!.tokens.evaluation > 100);
   });
 
   it('shows the legend without scoring it', async () => {

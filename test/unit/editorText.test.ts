@@ -20,6 +20,7 @@ const ready: EngineState = {
     parameters: 135e6,
     vocabularySize: 49152,
     contextWindow: 2048,
+    hiddenSize: 576,
   },
   device: { provider: 'cpu', name: 'x86', threads: 2, reasons: [] },
 };
@@ -75,6 +76,16 @@ describe('status bar', () => {
 
   it('shows nats when asked to', () => {
     assert.equal(statusText({ ...input(scored), unit: 'nats' }, english).text, '$(flame) 2.37 nats/token');
+  });
+
+  it('says that the numbers are those after training', () => {
+    const status = statusText(
+      { ...input(scored), document: { ...input(scored).document!, trained: true } },
+      english,
+    );
+    assert.equal(status.text, '$(flame) 3.42 bits/token · after training');
+    assert.equal(status.label, 'Surprisal: after training, 3.42 bits per token. a.py is scored.');
+    assert.match(status.details.join(), /An edit switches back/);
   });
 
   it('shows the selection where there is one', () => {
@@ -205,6 +216,13 @@ describe('hover', () => {
     assert.match(text, /probability 0\.091 %/);
     assert.match(text, /rank 3 of 49,152 · entropy 1\.44 bits/);
     assert.match(text, /Page 1 of 1, 1 token of context · \[link\]\(x\)$/);
+  });
+
+  it('gives the model\u2019s own numbers beside those after training', () => {
+    const before = mapOf(['if', ' x'], [0.5, 9]);
+    const text = hoverText({ ...subject, before }, '[link](x)', english);
+    assert.match(text, /\*\*10\.1 bits\*\*/);
+    assert.match(text, /After training; the model as it is: 13\.0 bits, probability 0\.012 %\./);
   });
 
   it('shows what the model expected instead, and the token itself', () => {

@@ -10,7 +10,15 @@ import { PlainText } from '../../src/panel/state';
 const TEXT = 'abcdef';
 const READY: EngineState = {
   kind: 'ready',
-  model: { id: 'm', name: 'Model', folder: '/m', parameters: 1, vocabularySize: 100, contextWindow: 64 },
+  model: {
+    id: 'm',
+    name: 'Model',
+    folder: '/m',
+    parameters: 1,
+    vocabularySize: 100,
+    contextWindow: 64,
+    hiddenSize: 8,
+  },
   device: { provider: 'cpu', name: 'CPU', threads: 1, reasons: [] },
 };
 
@@ -40,6 +48,8 @@ class Bench {
   losses = newLosses();
   cursor = 0;
   readonly shown: PanelState[] = [];
+  /** Everything shown, in order: a state's answer, or an answer's logits. */
+  readonly order: string[] = [];
   readonly asked: { token: number; answer(): void; fail(error: Error): void }[] = [];
   readonly follower = new Follower({
     input: () => ({
@@ -50,10 +60,24 @@ class Bench {
     ask: (_losses, token) =>
       new Promise<Distribution>((resolve, reject) => {
         const target = { id: token, text: TEXT[token], logit: 0, nats: 1 };
-        const answer = { token, target, rank: 1, logSumExp: 1, entropy: 1, top: [target] };
+        const answer = {
+          token,
+          target,
+          rank: 1,
+          logSumExp: 1,
+          entropy: 1,
+          top: [target],
+          logits: new Float32Array(2),
+        };
         this.asked.push({ token, answer: () => resolve(answer), fail: reject });
       }),
-    show: (state) => this.shown.push(state),
+    showLogits: (answer) => {
+      this.order.push(`logits ${answer}`);
+    },
+    show: (state) => {
+      this.shown.push(state);
+      this.order.push(`state ${state.token?.answer}`);
+    },
   });
 
   get latest(): PanelState {
@@ -101,6 +125,23 @@ describe('panel: following the cursor', () => {
     bench.asked[1].answer();
     await sleep(5);
     assert.deepEqual([bench.latest.token?.index, bench.latest.pending], [3, false]);
+  });
+
+  it('shows the logits of an answer once, before the state, and anew for a new page', async () => {
+    bench.follower.start();
+    bench.asked[0].answer();
+    await sleep(5);
+    assert.deepEqual(bench.order, ['state undefined', 'logits 1', 'state 1']);
+    bench.follower.changed();
+    await sleep(40);
+    await bench.move(3);
+    assert.deepEqual(bench.order.slice(3), ['state 1', 'state 1'], 'still the former answer');
+    bench.asked[1].answer();
+    await sleep(5);
+    assert.deepEqual(bench.order.slice(5), ['logits 2', 'state 2']);
+    bench.follower.start();
+    assert.deepEqual(bench.order.slice(7), ['logits 2', 'state 2']);
+    assert.equal(bench.latest.token?.logits, undefined, 'they do not travel with the state');
   });
 
   it('drops an answer about a text that has changed meanwhile', async () => {

@@ -10,7 +10,6 @@ import {
   shortAmount,
   surprisal,
 } from '../../webview/format';
-import { verdictOf } from '../../webview/verdict';
 
 const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 
@@ -42,29 +41,6 @@ describe('panel: numbers', () => {
   });
 });
 
-describe('panel: surprise against entropy', () => {
-  const bits = Math.LN2;
-  const cases = [
-    ['sure-right', { nats: 0.1, entropy: 0.4, varentropy: 0.5, rank: 1, bestNats: 0.1 }],
-    ['sure-wrong', { nats: 9 * bits, entropy: 1 * bits, varentropy: 1, rank: 500, bestNats: 0.2 }],
-    ['sure-near', { nats: 1.5 * bits, entropy: 1 * bits, varentropy: 1, rank: 2, bestNats: 0.5 }],
-    ['unsure-right', { nats: 3 * bits, entropy: 6 * bits, varentropy: 2, rank: 1, bestNats: 3 * bits }],
-    ['unsure-expected', { nats: 6 * bits, entropy: 6 * bits, varentropy: 2, rank: 30, bestNats: 3 * bits }],
-    [
-      'unsure-surprised',
-      { nats: 15 * bits, entropy: 6 * bits, varentropy: 2, rank: 9000, bestNats: 3 * bits },
-    ],
-  ] as const;
-  for (const [verdict, encounter] of cases) {
-    it(`knows "${verdict}"`, () => assert.equal(verdictOf(encounter), verdict));
-  }
-
-  it('takes a varentropy a rounding error below zero', () => {
-    const encounter = { nats: 4.6, entropy: 4.6, varentropy: -1e-7, rank: 7, bestNats: 4.6 };
-    assert.equal(verdictOf(encounter), 'unsure-expected');
-  });
-});
-
 describe('panel: the page', () => {
   const page = panelHtml({
     script: 'https://x/webview.js',
@@ -73,11 +49,11 @@ describe('panel: the page', () => {
     title: 'a"<b>',
   });
 
-  it('allows the one script and the one style sheet, and nothing else', () => {
+  it('allows the one script, the one style sheet and images of its own making, and nothing else', () => {
     const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1];
     assert.equal(
       policy,
-      "default-src 'none'; script-src 'nonce-N0nce'; style-src 'nonce-N0nce'; base-uri 'none'; form-action 'none'",
+      "default-src 'none'; script-src 'nonce-N0nce'; style-src 'nonce-N0nce'; img-src blob:; base-uri 'none'; form-action 'none'",
     );
     assert.ok(!/\sstyle=|\son[a-z]+=|<style|javascript:/.test(page), 'nothing inline');
   });

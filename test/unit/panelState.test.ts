@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Distribution, EngineState } from '../../src/engine/protocol';
 import { LossMap } from '../../src/loss/lossMap';
+import type { PanelSeries } from '../../src/panel/messages';
+import { moveOffset, pinFrom } from '../../src/panel/pin';
+import { alone, SERIES_TOKENS, SeriesSender } from '../../src/panel/series';
 import {
   explain,
   focusAt,
@@ -9,12 +13,22 @@ import {
   type PanelDocument,
   PlainText,
   panelState,
+  SELECTION_TEXT,
+  selectionOf,
   sequenceOf,
 } from '../../src/panel/state';
 
 const READY: EngineState = {
   kind: 'ready',
-  model: { id: 'm', name: 'Model', folder: '/m', parameters: 1, vocabularySize: 100, contextWindow: 64 },
+  model: {
+    id: 'm',
+    name: 'Model',
+    folder: '/m',
+    parameters: 1,
+    vocabularySize: 100,
+    contextWindow: 64,
+    hiddenSize: 8,
+  },
   device: { provider: 'cpu', name: 'CPU', threads: 1, reasons: [] },
 };
 
@@ -164,6 +178,169 @@ describe('panel: the sequence', () => {
   });
 });
 
+describe('panel: the selection', () => {
+  const text = new PlainText(TEXT);
+
+  it('has the tokens that it touches, and the totals of the scored ones', () => {
+    // From inside " é" to inside the crab: all that share the crab count.
+    const selection = selectionOf(mapOf(RANGES), text, 2, 4);
+    assert.deepEqual(
+      [
+        selection?.first,
+        selection?.end,
+        selection?.nats,
+        selection?.scored,
+        selection?.bytes,
+        selection?.text,
+      ],
+      [1, 5, 2 + 3 + 4 + 5, 4, 7, ' é🦀'],
+    );
+    assert.deepEqual(
+      selection?.tokens.map(({ index }) => index),
+      [1, 2, 3, 4],
+    );
+    const unfinished = selectionOf(mapOf(RANGES, 2), text, 0, TEXT.length);
+    assert.deepEqual(
+      [unfinished?.end, unfinished?.nats, unfinished?.scored, unfinished?.bytes],
+      [7, 3, 2, 4],
+    );
+  });
+
+  it('is none when it touches one token or nothing', () => {
+    assert.equal(selectionOf(mapOf(RANGES), text, 0, 1), undefined);
+    assert.equal(selectionOf(mapOf(RANGES), text, 1, 3), undefined);
+    assert.equal(selectionOf(mapOf([]), text, 0, 7), undefined);
+  });
+
+  it('is cut where it is long, and not inside a character', () => {
+    const count = 1000;
+    const losses = mapOf(Array.from({ length: count }, (_, index) => [2 * index, 2 * index + 2] as const));
+    const crabs = new PlainText('🦀'.repeat(count));
+    const selection = selectionOf(losses, crabs, 0, 2 * count);
+    assert.equal(selection?.end, count);
+    assert.equal(selection?.tokens.length, LINE_TOKENS);
+    assert.equal(selection?.text.length, SELECTION_TEXT);
+    const shifted = selectionOf(
+      mapOf([[0, 1], ...Array.from({ length: count }, (_, i) => [2 * i + 1, 2 * i + 3] as const)]),
+      new PlainText(`x${'🦀'.repeat(count)}`),
+      0,
+      2 * count,
+    );
+    assert.equal(shifted?.text.length, SELECTION_TEXT - 1);
+  });
+});
+
+describe('panel: a pinned token', () => {
+  it('moves with the text before it, and to the start of what replaces it', () => {
+    const change = (rangeOffset: number, rangeLength: number, replacement: string) => ({
+      rangeOffset,
+      rangeLength,
+      text: replacement,
+    });
+    assert.equal(moveOffset(5, [change(2, 0, 'abc')]), 8);
+    assert.equal(moveOffset(5, [change(5, 0, 'abc')]), 8, 'typed right before it');
+    assert.equal(moveOffset(5, [change(6, 2, '')]), 5);
+    assert.equal(moveOffset(5, [change(0, 5, 'x')]), 1);
+    assert.equal(moveOffset(5, [change(3, 4, 'new text')]), 3);
+    assert.equal(moveOffset(5, [change(5, 1, 'y')]), 5);
+    assert.equal(moveOffset(5, [change(8, 0, 'z'), change(0, 0, 'zz')]), 7);
+  });
+
+  it('is read from what a page has kept, or not at all', () => {
+    const kept = { state: { pinned: true, pinnedOffset: 7, document: { uri: 'file:///a' } } };
+    assert.deepEqual(pinFrom(kept), { uri: 'file:///a', offset: 7 });
+    assert.equal(pinFrom({ state: { ...kept.state, pinned: false } }), undefined);
+    assert.equal(pinFrom({ state: { ...kept.state, pinnedOffset: -1 } }), undefined);
+    assert.equal(pinFrom({ state: { pinned: true, pinnedOffset: 7 } }), undefined);
+    for (const nothing of [undefined, null, 'x', {}, { state: null }]) {
+      assert.equal(pinFrom(nothing), undefined);
+    }
+  });
+});
+
+describe('panel: the losses of the whole document', () => {
+  const input = (losses: LossMap, adapted?: LossMap) => ({ uri: 'a', text: () => TEXT, losses, adapted });
+
+  it('are sent when they are wanted and have changed', () => {
+    const sent: PanelSeries[] = [];
+    const sender = new SeriesSender(
+      (series) => sent.push(series),
+      () => {},
+    );
+    const losses = mapOf(RANGES);
+    assert.equal(sender.update(input(losses)), undefined);
+    sender.want(true);
+    assert.equal(sender.update(input(losses)), 1);
+    assert.equal(sender.update(input(losses)), 1);
+    assert.equal(sent.length, 1);
+    assert.deepEqual([...sent[0].lines], [0, 0, 0, 0, 0, 0, 1]);
+    assert.equal(sent[0].adapted, undefined);
+    const adapted = mapOf(RANGES);
+    assert.equal(sender.update(input(losses, adapted)), 2);
+    assert.equal(sent[1].adapted, adapted.nats);
+    sender.want(false);
+    assert.equal(sender.update(input(losses)), undefined);
+    sender.want(true);
+    assert.equal(sender.update(input(losses)), 3, 'a new page has none');
+    sender.want(false);
+  });
+
+  it('are sent now and then while scoring goes on, and at once in the end', async () => {
+    let sent = 0;
+    let calls = 0;
+    const sender = new SeriesSender(
+      () => sent++,
+      () => calls++,
+    );
+    sender.want(true);
+    const losses = mapOf(RANGES, 1);
+    const numbers = Float32Array.of(1);
+    const part = { nats: numbers, entropy: numbers, varentropy: numbers, rank: new Uint32Array(1) };
+    sender.update(input(losses));
+    for (let token = 1; token < 4; token++) {
+      losses.write(token, part);
+      sender.update(input(losses));
+    }
+    assert.equal(sent, 1);
+    await sleep(300);
+    assert.equal(calls, 1, 'the caller is asked to come again, once');
+    sender.update(input(losses));
+    assert.equal(sent, 2);
+    for (let token = 4; token < 7; token++) {
+      losses.write(token, part);
+      sender.update(input(losses));
+    }
+    assert.equal(sent, 3, 'the last of them is not delayed');
+    sender.want(false);
+  });
+
+  it('are not sent where they are too many', () => {
+    const sender = new SeriesSender(
+      () => assert.fail(),
+      () => {},
+    );
+    sender.want(true);
+    const many = new Uint32Array(SERIES_TOKENS + 1);
+    const pages = Uint32Array.of(0);
+    const losses = new LossMap({
+      starts: many,
+      ends: many,
+      ids: many,
+      pageStarts: pages,
+      pageContexts: pages,
+    });
+    assert.equal(sender.update(input(losses)), undefined);
+  });
+
+  it('travel without what lies beside them in memory', () => {
+    const whole = Float32Array.of(1, 2, 3);
+    assert.equal(alone(whole), whole);
+    const part = alone(whole.subarray(1));
+    assert.deepEqual([...part], [2, 3]);
+    assert.equal(part.buffer.byteLength, 8);
+  });
+});
+
 describe('panel: the state', () => {
   const state = (engine: EngineState, document?: PanelDocument) =>
     panelState({ engine, unit: 'bits', document });
@@ -204,6 +381,20 @@ describe('panel: the state', () => {
     assert.equal(shown.line, undefined);
   });
 
+  it('says that it is pinned, where, and what else is open', () => {
+    const others = [{ name: 'b.txt', uri: 'file:///b.txt' }];
+    const pinned = panelState({
+      engine: READY,
+      unit: 'hartleys',
+      document: documentOf(mapOf(RANGES), 3, { pinned: 3 }),
+      others,
+    });
+    assert.deepEqual([pinned.pinned, pinned.pinnedOffset, pinned.unit], [true, 3, 'hartleys']);
+    assert.equal(pinned.others, others);
+    assert.deepEqual(state(READY).pinned, false);
+    assert.ok(!('pinnedOffset' in state(READY, documentOf(undefined))));
+  });
+
   it('names the model and the device, and why it is not the one asked for', () => {
     assert.deepEqual(state({ ...READY, degraded: 'no GPU' }, documentOf(undefined)).model, {
       name: 'Model',
@@ -215,11 +406,12 @@ describe('panel: the state', () => {
   it('takes over an explanation of the focused token', () => {
     const losses = mapOf(RANGES);
     const document = documentOf(losses, 3);
-    const explanation = explain({ ...document, losses }, { index: 2, nearest: false }, answerFor(2), 100);
+    const explanation = explain({ ...document, losses }, { index: 2, nearest: false }, answerFor(2), 100, 5);
     const shown = panelState({ engine: READY, unit: 'nats', document }, explanation);
     assert.equal(shown.pending, false);
     assert.equal(shown.focus, 2);
     assert.deepEqual(shown.token, {
+      answer: 5,
       index: 2,
       target: { id: 7, text: '🦀', visible: '🦀', logit: 2, nats: 3 },
       part: { number: 1, of: 3 },
@@ -240,7 +432,7 @@ describe('panel: the state', () => {
   it('keeps the former explanation, marked, until the next one is there', () => {
     const losses = mapOf(RANGES);
     const document = documentOf(losses, 0);
-    const explanation = explain({ ...document, losses }, { index: 0, nearest: false }, answerFor(0), 100);
+    const explanation = explain({ ...document, losses }, { index: 0, nearest: false }, answerFor(0), 100, 6);
     const moved = panelState(
       { engine: READY, unit: 'bits', document: { ...document, cursor: 1 } },
       explanation,

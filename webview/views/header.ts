@@ -1,6 +1,6 @@
-/** The top of the page: which document, which model, in which unit, and how far the scoring is. */
+/** The top of the page: which document, which model, in which unit, pinned or not, and how far the scoring is. */
 import type { PanelState, PanelUnit } from '../../src/panel/messages';
-import { html, setAttribute, setProperty, setShown, setText } from '../dom';
+import { html, setAttribute, setProperty, setShown, setText, svg } from '../dom';
 import { count } from '../format';
 import { strings } from '../strings';
 import { choice } from '../toolkit';
@@ -9,17 +9,16 @@ import type { Host, View } from '../view';
 /** Makes the header. */
 export function makeHeader(host: Host): View {
   const documentName = html('h1', { class: 'document', test: 'document' });
-  const model = html('p', { class: 'model quiet', test: 'model' });
+  const model = html('p', { class: 'model quiet small', test: 'model' });
   const degraded = html('p', { class: 'notice', test: 'degraded' });
   const unit = choice<PanelUnit>(
     strings.unit,
-    [
-      { value: 'bits', label: strings.bits },
-      { value: 'nats', label: strings.nats },
-    ],
+    (['bits', 'nats', 'hartleys'] as const).map((value) => ({ value, label: strings[value] })),
     (value) => host.post({ type: 'unit', unit: value }),
   );
   unit.element.setAttribute('data-testid', 'unit');
+  unit.element.classList.add('unit');
+  const pin = makePin((pinned) => host.post({ type: 'pin', pinned }));
   const bar = html('div', { class: 'progress-bar' });
   const track = html(
     'div',
@@ -34,13 +33,14 @@ export function makeHeader(host: Host): View {
     },
     bar,
   );
-  const progressText = html('p', { class: 'quiet', test: 'progress' });
+  const progressText = html('p', { class: 'quiet small', test: 'progress' });
   const progress = html('div', { class: 'progress' }, track, progressText);
   const element = html(
     'header',
     { class: 'header' },
     html('div', { class: 'header-names' }, documentName, model),
     unit.element,
+    pin,
     degraded,
     progress,
   );
@@ -54,6 +54,9 @@ export function makeHeader(host: Host): View {
       setText(degraded, state.model?.degraded ?? '');
       setShown(degraded, state.model?.degraded !== undefined);
       unit.select(state.unit);
+      setAttribute(pin, 'aria-pressed', String(state.pinned));
+      // Without a token there is nothing to stay with; what is pinned can always be let go.
+      setShown(pin, state.token !== undefined || state.pinned);
       const { done, label } = progressOf(state);
       setShown(progress, label !== '');
       setText(progressText, label);
@@ -62,6 +65,27 @@ export function makeHeader(host: Host): View {
       setAttribute(track, 'aria-valuenow', done === undefined ? undefined : String(Math.round(100 * done)));
     },
   };
+}
+
+/** The button that pins the panel to its token; what it shows is the state's, so that it tells no lie. */
+function makePin(onToggle: (pinned: boolean) => void): HTMLButtonElement {
+  const element = html(
+    'button',
+    {
+      class: 'pin',
+      test: 'pin',
+      attributes: { type: 'button', title: strings.pinTitle, 'aria-pressed': 'false' },
+    },
+    svg(
+      'svg',
+      { attributes: { viewBox: '0 0 16 16', width: '14', height: '14', 'aria-hidden': 'true' } },
+      svg('path', { class: 'pin-head', attributes: { d: 'M5.5 1.5h5l-.8 5 2.3 2.2v.8H4v-.8l2.3-2.2z' } }),
+      svg('path', { class: 'pin-needle', attributes: { d: 'M8 9.5v5' } }),
+    ),
+    strings.pin,
+  );
+  element.addEventListener('click', () => onToggle(element.getAttribute('aria-pressed') !== 'true'));
+  return element;
 }
 
 /** Progress is shown here only beside numbers; without any, the page's middle shows it. */

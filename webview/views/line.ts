@@ -10,9 +10,12 @@ import type { Host, View } from '../view';
 /** An editor that has not followed within this time will not follow any more, in milliseconds. */
 const PATIENCE = 1000;
 
+/** Kept free above and below a chip that was scrolled to, in pixels. */
+const MARGIN = 4;
+
 /** Makes the line of tokens. Click, or arrow keys, move the editor; the first token's left is the line before. */
 export function makeLine(host: Host): View {
-  const heading = html('h2', { class: 'line-heading quiet', id: 'line-heading' });
+  const heading = html('h2', { class: 'spoken', id: 'line-heading' });
   const list = html('div', { class: 'line-tokens', test: 'line', attributes: { role: 'listbox' } });
   const before = html('span', { class: 'cut quiet', text: '…', attributes: { 'aria-hidden': 'true' } });
   const after = html('span', { class: 'cut quiet', text: '…', attributes: { 'aria-hidden': 'true' } });
@@ -55,6 +58,9 @@ export function makeLine(host: Host): View {
       setAttribute(chip, 'aria-selected', String(isMarked));
       // One chip is always in the order of the Tab key, also while the marked one is on another line.
       chip.tabIndex = isMarked || (!hasMarked && i === 0) ? 0 : -1;
+      if (isMarked) {
+        bringIntoView(list, chip);
+      }
     });
   };
 
@@ -124,6 +130,16 @@ export function makeLine(host: Host): View {
       }
     },
   };
+}
+
+/** Scrolls the list, and nothing else, to where the chip is seen. */
+function bringIntoView(list: HTMLElement, chip: HTMLElement): void {
+  const above = chip.offsetTop - list.scrollTop;
+  if (above < 0) {
+    list.scrollTop = chip.offsetTop - MARGIN;
+  } else if (above + chip.offsetHeight > list.clientHeight) {
+    list.scrollTop = chip.offsetTop + chip.offsetHeight + MARGIN - list.clientHeight;
+  }
 }
 
 function updateChip(chip: HTMLElement, token: PanelLineToken, unit: PanelUnit): void {

@@ -6,6 +6,7 @@ import { setHeat } from '../heat';
 import { strings } from '../strings';
 import { tokenName } from '../tokens';
 import type { View } from '../view';
+import { makeTile } from './tile';
 
 /** The token has to stay this long before it is announced, in milliseconds. */
 const SETTLED = 400;
@@ -13,8 +14,8 @@ const SETTLED = 400;
 /** Makes the summary. */
 export function makeSummary(): View {
   const token = html('span', { class: 'token-text', test: 'token' });
-  const place = html('p', { class: 'quiet', test: 'position' });
-  const context = html('p', { class: 'quiet', test: 'context' });
+  const place = html('p', { class: 'quiet small', test: 'position' });
+  const context = html('p', { class: 'quiet small', test: 'context' });
   const nearest = html('p', { class: 'notice', text: strings.nearest, test: 'nearest' });
   const amountTile = makeTile(strings.surprisal, 'surprisal');
   const probabilityTile = makeTile(strings.probability, 'probability');
@@ -24,7 +25,12 @@ export function makeSummary(): View {
   const element = html(
     'section',
     { class: 'summary' },
-    html('div', { class: 'summary-token' }, html('div', { class: 'token-frame' }, token), place, context),
+    html(
+      'div',
+      { class: 'summary-token' },
+      html('div', { class: 'token-frame' }, token),
+      html('div', {}, place, context),
+    ),
     html(
       'dl',
       { class: 'tiles' },
@@ -75,31 +81,6 @@ export function makeSummary(): View {
       if (!state.pending) {
         announce(explained, unit);
       }
-    },
-  };
-}
-
-interface Tile {
-  readonly element: HTMLElement;
-  update(value: string, unit: string, note: string): void;
-}
-
-function makeTile(label: string, test: string): Tile {
-  const value = html('span', { class: 'tile-value', test });
-  const unit = html('span', { class: 'tile-unit' });
-  const note = html('span', { class: 'tile-note quiet', test: `${test}-note` });
-  const figure = html('span', { class: 'tile-figure' }, value, unit);
-  return {
-    element: html(
-      'div',
-      { class: 'tile' },
-      html('dt', { class: 'quiet', text: label }),
-      html('dd', {}, figure, note),
-    ),
-    update(valueText, unitText, noteText) {
-      setText(value, valueText);
-      setText(unit, unitText && `\u00a0${unitText}`);
-      setText(note, noteText);
     },
   };
 }

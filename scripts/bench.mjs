@@ -1,0 +1,75 @@
+// Measures how fast things are. Figures are medians of many repeats, side by side in one run, with what they are to
+// be compared with; they are printed and written to out/bench/NAME.json.
+//
+//   npm run bench             every benchmark
+//   npm run bench -- panel    one of them: the part of its file's name before `.bench.ts` in test/bench
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { Failure, npm, root, run, runMain } from './support.mjs';
+
+const suffix = '.bench.ts';
+const output = join(root, 'out', 'bench', 'scripts');
+
+/** @returns {Promise<string[]>} the names of all benchmarks */
+async function benchmarks() {
+  const files = await readdir(join(root, 'test', 'bench'));
+  return files
+    .filter((file) => file.endsWith(suffix))
+    .map((file) => file.slice(0, -suffix.length))
+    .sort();
+}
+
+/**
+ * Bundles benchmarks as the tests are bundled: one CommonJS file each.
+ * @param {readonly string[]} names
+ */
+async function bundle(names) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: names.map((name) => ({ in: `test/bench/${name}${suffix}`, out: name })),
+    outdir: output,
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    sourcemap: 'inline',
+    logLevel: 'warning',
+    external: ['vscode', 'onnxruntime-node', 'playwright-core', '@sparticuz/chromium'],
+    plugins: [
+      {
+        // The scripts know their own place in the repository, so they are loaded from there and not bundled.
+        name: 'scripts-stay-outside',
+        setup({ onResolve }) {
+          onResolve({ filter: /scripts\/[\w-]+\.mjs$/ }, ({ path, resolveDir }) => ({
+            path: pathToFileURL(join(resolveDir, path)).href,
+            external: true,
+          }));
+        },
+      },
+    ],
+  });
+}
+
+await runMain(async () => {
+  const all = await benchmarks();
+  const asked = process.argv.slice(2);
+  const unknown = asked.find((name) => !all.includes(name));
+  if (unknown !== undefined) {
+    throw new Failure(`There is no benchmark ${unknown}, but ${all.join(', ')}.`);
+  }
+  const names = asked.length > 0 ? asked : all;
+  if ((await npm(['run', '--silent', 'build'])).code !== 0) {
+    throw new Failure('The build failed.');
+  }
+  await bundle(names);
+  // One after the other: they would measure each other.
+  for (const name of names) {
+    const { code } = await run(process.execPath, ['--enable-source-maps', join(output, `${name}.cjs`)]);
+    if (code !== 0) {
+      throw new Failure(`The benchmark ${name} failed.`);
+    }
+  }
+});

@@ -1,0 +1,122 @@
+/** Sends the losses of a whole document to the page: when they have changed, and not too often. No vscode import. */
+import type { LossMap } from '../loss/lossMap';
+import { lineStarts } from '../text/lines';
+import type { PanelSeries } from './messages';
+
+/** A document with more tokens is not sent. */
+export const SERIES_TOKENS = 250_000;
+/** Pause between two series of a document that is being scored, in milliseconds, at least. */
+const INTERVAL = 250;
+/** A long document is sent more rarely, for it is large: so many tokens per millisecond. */
+const TOKENS_PER_MILLISECOND = 100;
+
+/** What a series is made from. */
+export interface SeriesInput {
+  readonly uri: string;
+  /** The whole text that the losses belong to. */
+  readonly text: () => string;
+  readonly losses: LossMap;
+  /** The losses after training, if there was one. */
+  readonly adapted: LossMap | undefined;
+}
+
+/** Decides when the page is told the losses of the whole document. */
+export class SeriesSender {
+  readonly #send: (series: PanelSeries) => void;
+  readonly #later: () => void;
+  #wanted = false;
+  #revision = 0;
+  #sent: { readonly input: SeriesInput; readonly scored: number; readonly at: number } | undefined;
+  #lines: { readonly losses: LossMap; readonly lines: Uint32Array } | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param send sends a series
+   * @param later it is time to call {@link update} again
+   */
+  constructor(send: (series: PanelSeries) => void, later: () => void) {
+    this.#send = send;
+    this.#later = later;
+  }
+
+  /** The page wants series, or does not any more; a page that wants them anew has none. */
+  want(wanted: boolean): void {
+    this.#wanted = wanted;
+    this.#sent = undefined;
+    this.#lines = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /**
+   * Sends the present losses if the page wants them and has others, soon or at once.
+   * @returns the revision that the page has of them; undefined while it has none, or they are too many
+   */
+  update(input: SeriesInput | undefined): number | undefined {
+    if (!input || !this.#wanted || input.losses.length > SERIES_TOKENS) {
+      return undefined;
+    }
+    const sent = this.#sent?.input.losses === input.losses ? this.#sent : undefined;
+    const { scored } = input.losses;
+    if (sent && sent.scored === scored && sent.input.adapted === input.adapted) {
+      return this.#revision;
+    }
+    const wait = sent && !input.losses.complete ? sent.at + intervalOf(input.losses) - performance.now() : 0;
+    if (wait > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.#later();
+      }, wait);
+      return this.#revision;
+    }
+    this.#revision++;
+    this.#sent = { input, scored, at: performance.now() };
+    this.#send(this.#series(input));
+    return this.#revision;
+  }
+
+  #series({ uri, text, losses, adapted }: SeriesInput): PanelSeries {
+    const whole = text();
+    const { starts, ends } = losses.layout;
+    if (this.#lines?.losses !== losses) {
+      this.#lines = { losses, lines: linesOf(starts, whole) };
+    }
+    return {
+      uri,
+      revision: this.#revision,
+      text: whole,
+      starts: alone(starts),
+      ends: alone(ends),
+      lines: this.#lines.lines,
+      nats: losses.nats,
+      entropy: losses.entropy,
+      ...(adapted && { adapted: adapted.nats }),
+    };
+  }
+}
+
+/**
+ * An array on a buffer of its own: a message carries whole buffers, and what came from the engine may lie in a larger
+ * one.
+ */
+export function alone<T extends Float32Array | Uint32Array>(array: T): T {
+  return array.byteLength === array.buffer.byteLength ? array : (array.slice() as T);
+}
+
+function intervalOf(losses: LossMap): number {
+  return Math.max(INTERVAL, losses.length / TOKENS_PER_MILLISECOND);
+}
+
+/** [N] 0-based line on which each token begins. */
+function linesOf(starts: Uint32Array, text: string): Uint32Array {
+  const borders = lineStarts(text);
+  const lines = new Uint32Array(starts.length);
+  let line = 0;
+  for (let token = 0; token < starts.length; token++) {
+    while (line + 1 < borders.length && borders[line + 1] <= starts[token]) {
+      line++;
+    }
+    lines[token] = line;
+  }
+  return lines;
+}

@@ -1,0 +1,119 @@
+/** What benchmarks share: medians with their spread, the machine they were measured on, a table and a JSON file. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { physicalCores, processorName } from '../../src/model/devices';
+import { ROOT } from '../support/paths';
+
+/** What a duration is compared with. */
+export interface Yardstick {
+  /** As in `the limit`. */
+  readonly name: string;
+  /** Milliseconds. */
+  readonly milliseconds: number;
+}
+
+/** One line of a benchmark's table. */
+export interface Row {
+  readonly name: string;
+  /** Milliseconds, one for each repeat. */
+  readonly samples: readonly number[];
+  readonly against?: readonly Yardstick[];
+}
+
+/** The middle of durations and their spread, in milliseconds. */
+export interface Spread {
+  readonly repeats: number;
+  readonly lower: number;
+  readonly median: number;
+  readonly upper: number;
+  readonly largest: number;
+}
+
+/**
+ * A quantile of numbers, interpolated linearly between the two nearest ones (Hyndman and Fan 1996, type 7).
+ * @param share 0 … 1
+ */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = share * (sorted.length - 1);
+  const below = Math.floor(at);
+  const above = Math.ceil(at);
+  return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+}
+
+/** Median, quartiles and the largest of some durations. */
+export function spreadOf(samples: readonly number[]): Spread {
+  return {
+    repeats: samples.length,
+    lower: quantile(samples, 0.25),
+    median: quantile(samples, 0.5),
+    upper: quantile(samples, 0.75),
+    largest: Math.max(...samples),
+  };
+}
+
+/** The machine, and how busy it is with other work at the moment. */
+export function machine(): Readonly<Record<string, string | number>> {
+  return {
+    processor: processorName(),
+    cores: physicalCores(),
+    logicalProcessors: cpus().length,
+    memoryGB: Math.round(totalmem() / 1e9),
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    loadAverageBefore: loadavg()[0],
+  };
+}
+
+/**
+ * Prints a benchmark's table and writes out/bench/NAME.json.
+ * @param about what the figures depend on
+ */
+export async function report(
+  name: string,
+  about: Readonly<Record<string, string | number>>,
+  rows: readonly Row[],
+): Promise<void> {
+  const lines = rows.map(({ name: label, samples, against = [] }) => {
+    const spread = spreadOf(samples);
+    const ratios = against.map((one) => `${(spread.median / one.milliseconds).toFixed(2)} × ${one.name}`);
+    return { label, samples, spread, against, ratios };
+  });
+  const heading = ['', 'repeats', 'median ms', 'quartiles', 'largest', 'median, compared'];
+  const cells = lines.map(({ label, spread, ratios }) => [
+    label,
+    String(spread.repeats),
+    spread.median.toFixed(1),
+    `${spread.lower.toFixed(1)} … ${spread.upper.toFixed(1)}`,
+    spread.largest.toFixed(1),
+    ratios.join(', '),
+  ]);
+  const widths = heading.map((_, column) =>
+    Math.max(...[heading, ...cells].map((row) => row[column].length)),
+  );
+  const aligned = (row: readonly string[]) =>
+    row
+      .map((cell, column) =>
+        column === 0 || column === row.length - 1
+          ? cell.padEnd(widths[column])
+          : cell.padStart(widths[column]),
+      )
+      .join('  ')
+      .trimEnd();
+  const load = loadavg()[0];
+  const facts = { ...about, loadAverageAfter: load };
+  console.log(`\nBenchmark: ${name}`);
+  console.log(
+    Object.entries(facts)
+      .map(([fact, value]) => `  ${fact}: ${typeof value === 'number' ? Number(value.toFixed(2)) : value}`)
+      .join('\n'),
+  );
+  console.log(`\n${[heading, ...cells].map(aligned).join('\n')}\n`);
+  const folder = join(ROOT, 'out', 'bench');
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, `${name}.json`);
+  const written = { benchmark: name, date: new Date().toISOString(), unit: 'ms', about: facts, rows: lines };
+  await writeFile(file, `${JSON.stringify(written, undefined, 2)}\n`);
+  console.log(`Every sample is in ${file}`);
+}
