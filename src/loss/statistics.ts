@@ -1,6 +1,9 @@
 /** How the loss is spread over the tokens of a text. */
 import { totalLoss } from './formulas';
 
+/** Of a longer text, in tokens, there are totals only: no series of losses is sent, and nothing is drawn of it. */
+export const SERIES_TOKENS = 250_000;
+
 /**
  * The share of the total loss that the most surprising tokens carry ("20 % of the tokens carry 71 % of the loss"):
  * a point of the Lorenz curve, counted from its upper end.

@@ -1,10 +1,9 @@
 /** Sends the losses of a whole document to the page: when they have changed, and not too often. No vscode import. */
 import type { LossMap } from '../loss/lossMap';
+import { SERIES_TOKENS } from '../loss/statistics';
 import { lineStarts } from '../text/lines';
 import type { PanelSeries } from './messages';
 
-/** A document with more tokens is not sent. */
-export const SERIES_TOKENS = 250_000;
 /** Pause between two series of a document that is being scored, in milliseconds, at least. */
 const INTERVAL = 250;
 /** A long document is sent more rarely, for it is large: so many tokens per millisecond. */

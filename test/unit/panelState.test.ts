@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Distribution, EngineState } from '../../src/engine/protocol';
 import { LossMap } from '../../src/loss/lossMap';
+import { SERIES_TOKENS } from '../../src/loss/statistics';
 import type { PanelSeries } from '../../src/panel/messages';
 import { moveOffset, pinFrom } from '../../src/panel/pin';
-import { alone, SERIES_TOKENS, SeriesSender } from '../../src/panel/series';
+import { alone, SeriesSender } from '../../src/panel/series';
 import {
   explain,
   focusAt,

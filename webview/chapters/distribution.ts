@@ -9,14 +9,14 @@ import { chapter } from '../chapter';
 import { type Chart, makeChart } from '../chart';
 import { numberField, slider, textButton } from '../controls';
 import { html, setAttribute, setProperty, setShown, setText, svg } from '../dom';
-import { count, fixed, probability, probabilityNumber, shortAmount } from '../format';
+import { count, fixed, numeral, probability, probabilityNumber, shortAmount } from '../format';
 import { linked } from '../link';
 import { aligned, fraction, named, row, type Slot, same, slot, sub, sum, sup, variable } from '../math';
 import type { MakeView } from '../view';
 import './distribution.css';
 import './sideBySide.css';
+import { keep, pixels, shorten } from '../svg';
 import { distributionStrings as strings } from './distribution.strings';
-import { keep, numeral, place, shorten } from './nodes';
 import { cumulativeNats, type Tempered, temper } from './temperature';
 
 /** What the parts of the chapter show. */
@@ -319,18 +319,18 @@ function makeCumulative(): Part {
       const isKnown = cumulativeNats(tempered, token.rank) !== undefined;
       const left = x(token.rank);
       const up = y(isKnown ? mass(token.rank) : 0);
-      setAttribute(guide, 'd', `M${place(left)} ${floor}V${place(up)}`);
-      setAttribute(point, 'cx', place(left));
-      setAttribute(point, 'cy', place(up));
+      setAttribute(guide, 'd', `M${pixels(left)} ${floor}V${pixels(up)}`);
+      setAttribute(point, 'cx', pixels(left));
+      setAttribute(point, 'cy', pixels(up));
       setText(label, strings.targetRank(count(token.rank)));
       // Where the curve is not: above it to the left; under it where it is high or has nothing to its left.
       const isRight = left > LABEL_ROOM;
       const isAbove = isRight ? up > height * 0.35 : up > floor - 24;
       setAttribute(label, 'text-anchor', isRight ? 'end' : 'start');
-      setAttribute(label, 'x', place(left + (isRight ? -9 : 9)));
-      setAttribute(label, 'y', place(up + (isAbove ? -10 : 18)));
-      setAttribute(axisX, 'x', place(width - MARGIN.right));
-      setAttribute(axisX, 'y', place(height - 3));
+      setAttribute(label, 'x', pixels(left + (isRight ? -9 : 9)));
+      setAttribute(label, 'y', pixels(up + (isAbove ? -10 : 18)));
+      setAttribute(axisX, 'x', pixels(width - MARGIN.right));
+      setAttribute(axisX, 'y', pixels(height - 3));
     },
     describe() {
       if (!shown) {
@@ -393,14 +393,14 @@ function drawGrid(
   const powers = Array.from({ length: Math.floor(Math.log10(vocabularySize)) + 1 }, (_, k) => 10 ** k);
   const lines = keep(grid, shares.length, () => svg('path'));
   shares.forEach((share, i) => {
-    setAttribute(lines[i], 'd', `M${x(1)} ${place(y(share))}H${place(x(vocabularySize))}`);
+    setAttribute(lines[i], 'd', `M${x(1)} ${pixels(y(share))}H${pixels(x(vocabularySize))}`);
     lines[i].classList.toggle('axis', share === 0);
   });
   const texts = keep(ticks, shares.length + powers.length, () => svg('text', { class: 'tick' }));
   const write = (text: SVGElement, words: string, left: number, up: number, anchor: string) => {
     setText(text, words);
-    setAttribute(text, 'x', place(left));
-    setAttribute(text, 'y', place(up));
+    setAttribute(text, 'x', pixels(left));
+    setAttribute(text, 'y', pixels(up));
     setAttribute(text, 'text-anchor', anchor);
   };
   shares.forEach((share, i) => {
@@ -545,7 +545,7 @@ function makeSteps(): Part {
     const cells = Array.from({ length: isCommon ? 1 : 2 }, (_, i) =>
       html('td', {
         class: 'number',
-        test: `step-${name}${i === 0 ? '' : '-rival'}`,
+        test: `softmax-step-${name}${i === 0 ? '' : '-rival'}`,
         attributes: isCommon ? { colspan: '2' } : {},
       }),
     );
@@ -689,14 +689,14 @@ function makePicture(): Part {
 
       const levels = keep(lines, 2, () => svg('path'));
       levels.forEach((path, i) => {
-        setAttribute(path, 'd', `M${PICTURE_MARGIN.left} ${place(y(i))}H${width - PICTURE_MARGIN.right}`);
+        setAttribute(path, 'd', `M${PICTURE_MARGIN.left} ${pixels(y(i))}H${width - PICTURE_MARGIN.right}`);
         path.setAttribute('class', i === 0 ? 'axis' : 'at-one');
       });
       keep(ticks, 2, () => svg('text', { class: 'tick', attributes: { 'text-anchor': 'end' } })).forEach(
         (text, i) => {
           setText(text, String(i));
-          setAttribute(text, 'x', place(PICTURE_MARGIN.left - 7));
-          setAttribute(text, 'y', place(y(i) + 4));
+          setAttribute(text, 'x', pixels(PICTURE_MARGIN.left - 7));
+          setAttribute(text, 'y', pixels(y(i) + 4));
         },
       );
 
@@ -711,18 +711,18 @@ function makePicture(): Part {
         const center = (left(String(i)) ?? 0) + left.bandwidth() / 2;
         const name = link === 'target' ? 'mark-target' : 'mark-model';
         setAttribute(linked(link, rectangles[i]), 'class', name);
-        setAttribute(rectangles[i], 'x', place(left(String(i)) ?? 0));
-        setAttribute(rectangles[i], 'width', place(left.bandwidth()));
-        setAttribute(rectangles[i], 'y', place(y(q)));
-        setAttribute(rectangles[i], 'height', place(Math.max(1, floor - y(q))));
+        setAttribute(rectangles[i], 'x', pixels(left(String(i)) ?? 0));
+        setAttribute(rectangles[i], 'width', pixels(left.bandwidth()));
+        setAttribute(rectangles[i], 'y', pixels(y(q)));
+        setAttribute(rectangles[i], 'height', pixels(Math.max(1, floor - y(q))));
         setText(amounts[i], q < 0.005 ? '≈ 0' : fixed(q, 2));
         setAttribute(amounts[i], 'class', 'label outlined');
-        setAttribute(amounts[i], 'x', place(center));
-        setAttribute(amounts[i], 'y', place(y(q) - 5));
+        setAttribute(amounts[i], 'x', pixels(center));
+        setAttribute(amounts[i], 'y', pixels(y(q) - 5));
         setText(words[i], `${link === 'target' ? strings.mark : ''}${shorten(visible, room)}`);
         setAttribute(words[i], 'class', 'tick picture-token');
-        setAttribute(words[i], 'x', place(center));
-        setAttribute(words[i], 'y', place(floor + 14));
+        setAttribute(words[i], 'x', pixels(center));
+        setAttribute(words[i], 'y', pixels(floor + 14));
       });
 
       const steps = 96;
@@ -740,12 +740,12 @@ function makePicture(): Part {
       linked(all[0].link, shade);
       setAttribute(shade, 'class', `density-area ${all[0].link === 'target' ? 'mark-target' : 'mark-model'}`);
       setText(areaLabel, strings.area(fixed(Math.exp(-all[0].nats), 2)));
-      setAttribute(areaLabel, 'x', place(width - PICTURE_MARGIN.right));
-      setAttribute(areaLabel, 'y', place(y(AREA_LABEL)));
-      setAttribute(captions[0], 'x', place((PICTURE_MARGIN.left + middle - 10) / 2));
-      setAttribute(captions[1], 'x', place(right(0)));
+      setAttribute(areaLabel, 'x', pixels(width - PICTURE_MARGIN.right));
+      setAttribute(areaLabel, 'y', pixels(y(AREA_LABEL)));
+      setAttribute(captions[0], 'x', pixels((PICTURE_MARGIN.left + middle - 10) / 2));
+      setAttribute(captions[1], 'x', pixels(right(0)));
       for (const caption of captions) {
-        setAttribute(caption, 'y', place(height - 4));
+        setAttribute(caption, 'y', pixels(height - 4));
       }
     },
     describe() {

@@ -1,7 +1,7 @@
 /** The words of the chapter on the logarithm. */
 export const logarithmStrings = {
   title: 'The loss of this token',
-  text: 'Cross-entropy loss is the negative logarithm of the probability that the token got: 0 for a certain token, without bound towards an impossible one. It is monotonic: a larger probability always means a smaller loss, so both put the tokens in the same order. And it turns a product into a sum: the probabilities of a line’s tokens multiply, their losses add up.',
+  text: 'Cross-entropy loss is the negative logarithm of the probability that the token got: 0 for a certain token, without bound towards an impossible one. It is monotonic, so a larger probability always means a smaller loss. And it turns a product into a sum: the probabilities of a line’s tokens multiply, their losses add up.',
   unit: 'Base of the logarithm',
   bases: { bits: 'bits (base 2)', nats: 'nats (base e)', hartleys: 'hartleys (base 10)' },
   formula: 'The loss of this token as a formula',

@@ -15,6 +15,7 @@ import {
   count,
   fixed,
   fixedAmount,
+  numeral,
   probability,
   probabilityNumber,
   SMALLEST_DECIMAL,
@@ -44,8 +45,8 @@ import { choice } from '../toolkit';
 import type { MakeView, PageState } from '../view';
 import './logarithm.css';
 import './sideBySide.css';
+import { keep, pixels, shorten } from '../svg';
 import { logarithmStrings as strings } from './logarithm.strings';
-import { keep, numeral, place, shorten } from './nodes';
 import { type Tempered, temper } from './temperature';
 
 /** A token whose surprisal is known, at T = 1. */
@@ -311,9 +312,10 @@ function makeCurve(): Part {
   const rug = svg('g', { class: 'rug' });
   const path = svg('path', { class: 'mark-line' });
   const others = svg('g', { class: 'curve-tokens' });
+  // The height of the point is its loss, and its distance from the left its probability: −log q is the vertical one.
   const guideQ = linked('q', svg('path', { class: 'curve-guide' }));
   const guideS = linked('s', svg('path', { class: 'curve-guide' }));
-  const point = svg('circle', { class: 'mark-target', attributes: { r: '5' } });
+  const point = linked('s', svg('circle', { class: 'mark-target', attributes: { r: '5' } }));
   const label = svg('text', { class: 'label outlined' });
   const probeGuide = svg('path', { class: 'probe-guide' });
   const probePoint = svg('circle', { class: 'probe', attributes: { r: '4.5' } });
@@ -361,37 +363,37 @@ function makeCurve(): Part {
       const marks = keep(rug, neighbours.length, () => svg('path'));
       neighbours.forEach((token, i) => {
         const left = x(Math.exp(-token.nats));
-        setAttribute(points[i], 'cx', place(left));
-        setAttribute(points[i], 'cy', place(up(token.nats)));
+        setAttribute(points[i], 'cx', pixels(left));
+        setAttribute(points[i], 'cy', pixels(up(token.nats)));
         const said = `${token.visible} ${strings.point(probability(token.nats), surprisal(token.nats, unit))}`;
         setText(points[i].firstElementChild ?? points[i], said);
         setAttribute(
           marks[i],
           'd',
-          `M${place(left)} ${floor}v${-RUG}M${MARGIN.left} ${place(up(token.nats))}h${RUG}`,
+          `M${pixels(left)} ${floor}v${-RUG}M${MARGIN.left} ${pixels(up(token.nats))}h${RUG}`,
         );
       });
 
       const left = x(Math.exp(-nats));
-      setAttribute(point, 'cx', place(left));
-      setAttribute(point, 'cy', place(up(nats)));
-      setAttribute(guideS, 'd', `M${x(0)} ${place(up(nats))}H${place(left)}`);
-      setAttribute(guideQ, 'd', `M${place(left)} ${place(up(nats))}V${floor}`);
+      setAttribute(point, 'cx', pixels(left));
+      setAttribute(point, 'cy', pixels(up(nats)));
+      setAttribute(guideQ, 'd', `M${x(0)} ${pixels(up(nats))}H${pixels(left)}`);
+      setAttribute(guideS, 'd', `M${pixels(left)} ${pixels(up(nats))}V${floor}`);
       writeLabel(label, strings.point(probability(nats), surprisal(nats, unit)), left, up(nats), width);
 
       const probeNats = Math.max(0, -Math.log(probe));
       const probeLeft = x(probe);
-      setAttribute(probePoint, 'cx', place(probeLeft));
-      setAttribute(probePoint, 'cy', place(up(probeNats)));
-      setAttribute(probeGuide, 'd', `M${x(0)} ${place(up(probeNats))}H${place(probeLeft)}V${floor}`);
+      setAttribute(probePoint, 'cx', pixels(probeLeft));
+      setAttribute(probePoint, 'cy', pixels(up(probeNats)));
+      setAttribute(probeGuide, 'd', `M${x(0)} ${pixels(up(probeNats))}H${pixels(probeLeft)}V${floor}`);
       writeLabel(probeLabel, pointText(unit, probeNats), probeLeft, up(probeNats), width);
       // Two labels in one place cannot be read; the token's own stays.
       const isClose = Math.abs(up(probeNats) - up(nats)) < 40 && Math.abs(probeLeft - left) < 200;
       setAttribute(probeLabel, 'visibility', isClose ? 'hidden' : 'visible');
 
       setText(axisY, strings.axisSurprisal(unit));
-      setAttribute(axisX, 'x', place(width - MARGIN.right));
-      setAttribute(axisX, 'y', place(height - 4));
+      setAttribute(axisX, 'x', pixels(width - MARGIN.right));
+      setAttribute(axisX, 'y', pixels(height - 4));
     },
     describe: () =>
       shown ? strings.curveLabel(probability(shown.nats), surprisal(shown.nats, shown.unit)) : '',
@@ -449,8 +451,8 @@ function writeLabel(label: SVGElement, text: string, left: number, up: number, w
   setText(label, text);
   const isRight = left > width / 2;
   setAttribute(label, 'text-anchor', isRight ? 'end' : 'start');
-  setAttribute(label, 'x', place(isRight ? Math.min(left + 8, width - MARGIN.right) : left + 10));
-  setAttribute(label, 'y', place(Math.max(up - (isRight ? 20 : 8), MARGIN.top)));
+  setAttribute(label, 'x', pixels(isRight ? Math.min(left + 8, width - MARGIN.right) : left + 10));
+  setAttribute(label, 'y', pixels(Math.max(up - (isRight ? 20 : 8), MARGIN.top)));
 }
 
 type Scale = ReturnType<typeof scaleLinear<number, number>>;
@@ -460,7 +462,7 @@ function drawAxes(grid: SVGElement, ticks: SVGElement, x: Scale, y: Scale, floor
   const shares = x(1) - x(0) < ROOM_FOR_QUARTERS ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1];
   const lines = keep(grid, levels.length + 1, () => svg('path'));
   levels.forEach((value, i) => {
-    setAttribute(lines[i], 'd', `M${x(0)} ${place(y(value))}H${x(1)}`);
+    setAttribute(lines[i], 'd', `M${x(0)} ${pixels(y(value))}H${x(1)}`);
     lines[i].setAttribute('class', '');
   });
   lines[levels.length].setAttribute('class', 'axis');
@@ -468,8 +470,8 @@ function drawAxes(grid: SVGElement, ticks: SVGElement, x: Scale, y: Scale, floor
   const texts = keep(ticks, levels.length + shares.length, () => svg('text', { class: 'tick' }));
   const write = (text: SVGElement, label: string, left: number, up: number, anchor: string) => {
     setText(text, label);
-    setAttribute(text, 'x', place(left));
-    setAttribute(text, 'y', place(up));
+    setAttribute(text, 'x', pixels(left));
+    setAttribute(text, 'y', pixels(up));
     setAttribute(text, 'text-anchor', anchor);
   };
   levels.forEach((value, i) => {
@@ -706,10 +708,10 @@ function makeJointPicture(): Part {
         bars.forEach((rectangles, kind) => {
           const [top, bottom] = spans[kind];
           setAttribute(rectangles[i], 'class', kind === 1 ? 'sum-before-bar' : name);
-          setAttribute(rectangles[i], 'x', place(left));
-          setAttribute(rectangles[i], 'width', place(x.bandwidth()));
-          setAttribute(rectangles[i], 'y', place(top));
-          setAttribute(rectangles[i], 'height', place(Math.max(0, bottom - top)));
+          setAttribute(rectangles[i], 'x', pixels(left));
+          setAttribute(rectangles[i], 'width', pixels(x.bandwidth()));
+          setAttribute(rectangles[i], 'y', pixels(top));
+          setAttribute(rectangles[i], 'height', pixels(Math.max(0, bottom - top)));
         });
         // With less room: only the token that is explained, marked as everywhere.
         const text = isRoomy
@@ -719,8 +721,8 @@ function makeJointPicture(): Part {
             : '';
         setText(labels[i], text);
         setAttribute(labels[i], 'class', at === index ? 'label joint-name' : 'tick joint-name');
-        setAttribute(labels[i], 'x', place(left + x.bandwidth() / 2));
-        setAttribute(labels[i], 'y', place(height - 8));
+        setAttribute(labels[i], 'x', pixels(left + x.bandwidth() / 2));
+        setAttribute(labels[i], 'y', pixels(height - 8));
       });
 
       setAttribute(axes[0], 'd', `M${JOINT_MARGIN.left} ${JOINT_MARGIN.top}V${productFloor}H${right}`);
@@ -734,28 +736,28 @@ function makeJointPicture(): Part {
       );
       [0, 1].forEach((value, i) => {
         setText(texts[i], String(value));
-        setAttribute(texts[i], 'y', place(p(value) + 4));
+        setAttribute(texts[i], 'y', pixels(p(value) + 4));
       });
       levels.forEach((value, i) => {
         setText(texts[2 + i], String(value));
-        setAttribute(texts[2 + i], 'y', place(s(value) + 4));
+        setAttribute(texts[2 + i], 'y', pixels(s(value) + 4));
       });
       setText(sumTitle, strings.sum(unit));
-      setAttribute(sumTitle, 'y', place(sumTop - 12));
+      setAttribute(sumTitle, 'y', pixels(sumTop - 12));
       setText(ends[0], probabilityNumber(total));
       setText(ends[1], surprisal(total, unit));
       for (const end of ends) {
-        setAttribute(end, 'x', place(right));
+        setAttribute(end, 'x', pixels(right));
       }
-      setAttribute(ends[0], 'y', place(p(Math.exp(-total)) - 5));
-      setAttribute(ends[1], 'y', place(up(total) - 5));
+      setAttribute(ends[0], 'y', pixels(p(Math.exp(-total)) - 5));
+      setAttribute(ends[1], 'y', pixels(up(total) - 5));
 
       const isBeyond = total > FLOAT32_REACH;
       setAttribute(limit, 'visibility', isBeyond ? 'visible' : 'hidden');
       setAttribute(limitLabel, 'visibility', isBeyond ? 'visible' : 'hidden');
-      setAttribute(limit, 'd', `M${JOINT_MARGIN.left} ${place(up(FLOAT32_REACH))}H${right}`);
-      setAttribute(limitLabel, 'x', place(JOINT_MARGIN.left + 6));
-      setAttribute(limitLabel, 'y', place(up(FLOAT32_REACH) - 4));
+      setAttribute(limit, 'd', `M${JOINT_MARGIN.left} ${pixels(up(FLOAT32_REACH))}H${right}`);
+      setAttribute(limitLabel, 'x', pixels(JOINT_MARGIN.left + 6));
+      setAttribute(limitLabel, 'y', pixels(up(FLOAT32_REACH) - 4));
     },
     describe() {
       if (!shown || shown.tokens.length === 0) {

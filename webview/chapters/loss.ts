@@ -31,8 +31,8 @@ import {
 import type { MakeView } from '../view';
 import { type Smoothing, smooth, type Term, type TokenLoss, tokenLoss } from './crossEntropy';
 import './loss.css';
+import { keep, pixels, place, placeText } from '../svg';
 import { lossStrings as strings } from './loss.strings';
-import { keep, place } from './nodes';
 
 /** What the parts of the chapter show. */
 interface Shown {
@@ -294,7 +294,8 @@ function writeTerm(
 interface Segment {
   readonly link: string;
   readonly mark: string;
-  readonly name: string;
+  /** Absent where the row has no other part. */
+  readonly name: string | undefined;
   readonly from: number;
   readonly to: number;
 }
@@ -339,14 +340,14 @@ function makeBars(): Part {
     const lines = keep(grid, values.length, () => svg('path', { class: 'loss-grid' }));
     const labels = keep(ticks, values.length, () => svg('text', { class: 'tick' }));
     values.forEach((value, i) => {
-      const at = place(x(value));
+      const at = pixels(x(value));
       setAttribute(lines[i], 'd', `M${at} ${ROW.bar}V${bottom}`);
       const isEdge = x(value) > width - 16;
-      writeText(
+      placeText(
         labels[i],
+        String(value),
         x(value),
         bottom + 15,
-        String(value),
         i === 0 ? 'start' : isEdge ? 'end' : 'middle',
       );
     });
@@ -382,7 +383,7 @@ function makeBars(): Part {
     rows: () =>
       rows.flatMap(({ name, segments }) =>
         segments.map((segment) => [
-          segment.name === '' ? name : `${name}: ${segment.name}`,
+          segment.name === undefined ? name : `${name}: ${segment.name}`,
           fixedAmount(segment.from, shown?.unit ?? 'bits', DIGITS),
           fixedAmount(segment.to, shown?.unit ?? 'bits', DIGITS),
         ]),
@@ -402,7 +403,7 @@ function barRows({ loss, smoothing, unit }: Shown): readonly BarRow[] {
   const { nats, entropy } = loss.encounter;
   const { crossEntropy, targetEntropy, divergence } = smoothing;
   const { excess, deviation } = loss;
-  const part = (link: string, mark: string, name: string, from: number, to: number): Segment => ({
+  const part = (link: string, mark: string, name: string | undefined, from: number, to: number): Segment => ({
     link,
     mark,
     name,
@@ -433,7 +434,7 @@ function barRows({ loss, smoothing, unit }: Shown): readonly BarRow[] {
       test: 'bar-entropy',
       name: strings.rowEntropy,
       value: strings.plusMinus(shortAmount(entropy, unit), surprisal(deviation, unit)),
-      segments: [part('entropy', 'mark-entropy', '', 0, entropy)],
+      segments: [part('entropy', 'mark-entropy', undefined, 0, entropy)],
       spread: [Math.max(0, entropy - deviation), entropy + deviation],
     },
     {
@@ -442,8 +443,8 @@ function barRows({ loss, smoothing, unit }: Shown): readonly BarRow[] {
       value: surprisal(excess, unit),
       segments: [
         excess >= 0
-          ? part('excess', 'mark-bad', '', entropy, nats)
-          : part('excess', 'mark-good', '', nats, entropy),
+          ? part('excess', 'mark-bad', undefined, entropy, nats)
+          : part('excess', 'mark-good', undefined, nats, entropy),
       ],
     },
   ];
@@ -469,11 +470,11 @@ function drawBarRow(
   x: (nats: number) => number,
 ): void {
   const [name, value, segments, spread, labels] = group.children;
-  writeText(name, 0, top + ROW.text, bar.name, 'start');
+  placeText(name, bar.name, 0, top + ROW.text, 'start');
   setAttribute(value, 'data-testid', bar.test);
-  writeText(value, width - 2, top + ROW.text, bar.value, 'end');
+  placeText(value, bar.value, width - 2, top + ROW.text, 'end');
   const rects = keep(segments, bar.segments.length, () => svg('rect'));
-  const texts = keep(labels, bar.segments.length, () => svg('text', { class: 'segment-label' }));
+  const texts = keep(labels, bar.segments.length, makeSegmentName);
   bar.segments.forEach((segment, i) => {
     const from = x(segment.from);
     // Something that is not nothing can be seen.
@@ -484,35 +485,41 @@ function drawBarRow(
       'class',
       rects[i].classList.contains('is-linked') ? `${segment.mark} is-linked` : segment.mark,
     );
-    setAttribute(rects[i], 'x', place(from));
-    setAttribute(rects[i], 'y', place(top + ROW.bar));
-    setAttribute(rects[i], 'width', place(length));
-    setAttribute(rects[i], 'height', place(ROW.thickness));
-    const fits = length > segment.name.length * CHARACTER + 8;
-    writeText(
-      texts[i],
-      from + length / 2,
-      top + ROW.bar + ROW.thickness - 4.5,
-      fits ? segment.name : '',
-      'middle',
-    );
+    setAttribute(rects[i], 'x', pixels(from));
+    setAttribute(rects[i], 'y', pixels(top + ROW.bar));
+    setAttribute(rects[i], 'width', pixels(length));
+    setAttribute(rects[i], 'height', pixels(ROW.thickness));
+    drawSegmentName(texts[i], segment.name ?? '', from, length, top);
   });
-  const middle = place(top + ROW.bar + ROW.thickness / 2);
+  const middle = pixels(top + ROW.bar + ROW.thickness / 2);
   const [from, to] = bar.spread ?? [0, 0];
   setAttribute(
     spread,
     'd',
     bar.spread
-      ? `M${place(x(from))} ${middle}H${place(x(to))}M${place(x(from))} ${place(top + ROW.bar + 3)}v${ROW.thickness - 6}M${place(x(to))} ${place(top + ROW.bar + 3)}v${ROW.thickness - 6}`
+      ? `M${pixels(x(from))} ${middle}H${pixels(x(to))}M${pixels(x(from))} ${pixels(top + ROW.bar + 3)}v${ROW.thickness - 6}M${pixels(x(to))} ${pixels(top + ROW.bar + 3)}v${ROW.thickness - 6}`
       : undefined,
   );
 }
 
-function writeText(element: Element, x: number, y: number, text: string, anchor: string): void {
-  setAttribute(element, 'x', place(x));
-  setAttribute(element, 'y', place(y));
-  setAttribute(element, 'text-anchor', anchor);
-  setText(element, text);
+/** A name on a ground of its own: on the colour of its bar it could not be read in every theme. */
+const makeSegmentName = () =>
+  svg(
+    'g',
+    { class: 'segment-name' },
+    svg('rect', { attributes: { rx: '2' } }),
+    svg('text', { class: 'segment-label' }),
+  );
+
+/** Writes a name in the middle of its bar, or nothing where the bar is too short. */
+function drawSegmentName(group: SVGGElement, name: string, from: number, length: number, top: number): void {
+  const [ground, text] = group.children;
+  const width = name.length * CHARACTER + 8;
+  const fits = name !== '' && length > width + 4;
+  setAttribute(group, 'visibility', fits ? undefined : 'hidden');
+  const middle = from + length / 2;
+  place(ground, { x: middle - width / 2, y: top + ROW.bar + 2, width, height: ROW.thickness - 4 });
+  placeText(text, name, middle, top + ROW.bar + ROW.thickness - 4.5, 'middle');
 }
 
 // ---- Surprisal against entropy ----
@@ -811,14 +818,14 @@ function makePlot(plot: Plot): { element: HTMLElement; update(shown: Shown): voi
     const lines = keep(grid, yValues.length, () => svg('path', { class: 'loss-grid' }));
     const labels = keep(ticks, yValues.length + xValues.length, () => svg('text', { class: 'tick' }));
     yValues.forEach((value, i) => {
-      setAttribute(lines[i], 'd', `M${PLOT.left} ${place(y(value))}H${place(right)}`);
-      writeText(labels[i], PLOT.left - 6, y(value) + 4, String(value), 'end');
+      setAttribute(lines[i], 'd', `M${PLOT.left} ${pixels(y(value))}H${pixels(right)}`);
+      placeText(labels[i], String(value), PLOT.left - 6, y(value) + 4, 'end');
     });
     xValues.forEach(({ share, text }, i) => {
       const anchor = share > 0.97 ? 'end' : 'middle';
-      writeText(labels[yValues.length + i], x(share) + (anchor === 'end' ? 4 : 0), bottom + 17, text, anchor);
+      placeText(labels[yValues.length + i], text, x(share) + (anchor === 'end' ? 4 : 0), bottom + 17, anchor);
     });
-    setAttribute(axis, 'd', `M${PLOT.left} ${PLOT.top}V${place(bottom)}H${place(right)}`);
+    setAttribute(axis, 'd', `M${PLOT.left} ${PLOT.top}V${pixels(bottom)}H${pixels(right)}`);
     LOSSES.forEach((name, i) => {
       let path = '';
       for (let k = 0; k <= POINTS; k++) {
@@ -826,25 +833,25 @@ function makePlot(plot: Plot): { element: HTMLElement; update(shown: Shown): voi
         const share = (k / POINTS) ** 2;
         const value = plot.value(name, plot.natsAt(share, now), now);
         if (value <= most) {
-          path += `${path === '' ? 'M' : 'L'}${place(x(share))} ${place(y(value))}`;
+          path += `${path === '' ? 'M' : 'L'}${pixels(x(share))} ${pixels(y(value))}`;
         }
       }
       setAttribute(curves[i], 'd', path);
       const { nats } = now.loss.encounter;
       const value = Math.min(most, plot.value(name, nats, now));
-      setAttribute(points[i], 'cx', place(x(plot.position(nats, now))));
-      setAttribute(points[i], 'cy', place(y(value)));
+      setAttribute(points[i], 'cx', pixels(x(plot.position(nats, now))));
+      setAttribute(points[i], 'cy', pixels(y(value)));
       const [legendX, legendY] = plot.legend;
       const top = PLOT.top + legendY * (bottom - PLOT.top) + i * 19;
-      setAttribute(legend[i].line, 'd', `M${place(x(legendX))} ${place(top)}h22`);
-      writeText(legend[i].text, x(legendX) + 29, top + 4, plot.legendText(name, now), 'start');
+      setAttribute(legend[i].line, 'd', `M${pixels(x(legendX))} ${pixels(top)}h22`);
+      placeText(legend[i].text, plot.legendText(name, now), x(legendX) + 29, top + 4, 'start');
     });
     const at = x(plot.position(now.loss.encounter.nats, now));
-    setAttribute(guide, 'd', `M${place(at)} ${PLOT.top}V${place(bottom)}`);
+    setAttribute(guide, 'd', `M${pixels(at)} ${PLOT.top}V${pixels(bottom)}`);
     const isAbove = plot.value('log', now.loss.encounter.nats, now) > most;
-    writeText(arrow, at + 9, PLOT.top + 5, isAbove ? strings.above : '', 'start');
-    writeText(xLabel, (PLOT.left + right) / 2, PLOT.height - 4, strings.axisProbability, 'middle');
-    writeText(yLabel, 0, 9, plot.axis(now.unit), 'start');
+    placeText(arrow, isAbove ? strings.above : '', at + 9, PLOT.top + 5, 'start');
+    placeText(xLabel, strings.axisProbability, (PLOT.left + right) / 2, PLOT.height - 4, 'middle');
+    placeText(yLabel, plot.axis(now.unit), 0, 9, 'start');
   };
   const chart: Chart = makeChart({
     test: plot.test,

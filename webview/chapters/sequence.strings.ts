@@ -143,6 +143,8 @@ export const sequenceStrings = {
   piecesTokens: (tokens: string) => `${tokens} tokens`,
   piecesOther: (tokens: string) => `${tokens} tokens of another tokenizer`,
   piecesBytes: (bytes: string) => `${bytes} bytes`,
+  piecesPerplexity: (choices: string) => `PPL ${choices}`,
+  piecesBitsPerByte: (perByte: string) => `BPB ${perByte}`,
   piecesTotal: 'total loss (equal areas)',
   axisPieces: 'pieces that the text is cut into',
   axisPerPiece: (unit: string) => `${unit} per piece`,

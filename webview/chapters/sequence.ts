@@ -1,5 +1,6 @@
 /** The whole document: three numbers for it, its loss from token to token, and what carries most of it. */
 import './sequence.css';
+import { SERIES_TOKENS } from '../../src/loss/statistics';
 import type { PanelSequence, PanelSeries } from '../../src/panel/messages';
 import { chapter } from '../chapter';
 import { html, setShown, setText } from '../dom';
@@ -11,9 +12,6 @@ import { makePieces } from './sequence/pieces';
 import { makeConcentration, makeHistogram, makeKinds, makeLines } from './sequence/spread';
 import { makeBitsPerByte, makeMean, makePerplexity } from './sequence/totals';
 import { sequenceStrings as strings } from './sequence.strings';
-
-/** Of a longer document the extension sends no losses. */
-const MOST_TOKENS = 250_000;
 
 /** Makes the chapter on the whole document. */
 export const makeSequence: MakeView = (host) => {
@@ -84,11 +82,11 @@ function lossesOf({ losses, document, sequence }: PageState): PanelSeries | unde
 }
 
 const isTooLarge = (sequence: PanelSequence | undefined): sequence is PanelSequence =>
-  sequence !== undefined && sequence.tokens > MOST_TOKENS;
+  sequence !== undefined && sequence.tokens > SERIES_TOKENS;
 
 function messageOf(sequence: PanelSequence | undefined): string {
   return isTooLarge(sequence)
-    ? strings.tooLarge(count(sequence.tokens), count(MOST_TOKENS))
+    ? strings.tooLarge(count(sequence.tokens), count(SERIES_TOKENS))
     : strings.loading;
 }
 

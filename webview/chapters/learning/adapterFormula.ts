@@ -116,7 +116,7 @@ export function makeAdapterFormula(): AdapterFormula {
       if (V === undefined) {
         return;
       }
-      const d = hiddenSize(state);
+      const d = state.model?.hiddenSize;
       biasParameters.classList.toggle('is-away', !isBias);
       lowRankParameters.classList.toggle('is-away', isBias);
       biasCount.write(count(V));
@@ -133,19 +133,14 @@ export function makeAdapterFormula(): AdapterFormula {
   };
 }
 
-/** d, where the extension says it. */
-function hiddenSize({ model }: PageState): number | undefined {
-  return (model as { readonly hiddenSize?: number } | undefined)?.hiddenSize;
-}
-
 function math(content: Element): MathMLElement {
   return mathml('math', { class: 'formula learning-inline' }, content);
 }
 
-/** The lines of an adapter, and below them the update with its numbers. */
 /** A line of {@link aligned}. */
 type Line = readonly [left: Node | string, sign: string, right: Node | string];
 
+/** The lines of an adapter, and below them the update with its numbers. */
 function makeUpdate(...lines: readonly Line[]) {
   const eta = slot();
   const lambda = slot();

@@ -1,39 +1,6 @@
-/** Axes of the chapter's charts, and marks that are kept from one drawing to the next. */
-import { setAttribute, setText, svg } from '../../dom';
-
-/** Text of a chart, a hidden one keeping its place. */
-export function place(
-  text: SVGTextElement,
-  words: string,
-  x: number,
-  y: number,
-  anchor: 'start' | 'middle' | 'end' = 'start',
-): void {
-  setText(text, words);
-  setAttribute(text, 'x', x.toFixed(1));
-  setAttribute(text, 'y', y.toFixed(1));
-  setAttribute(text, 'text-anchor', anchor);
-}
-
-/** Shows or hides a mark. An attribute, so that a copied picture hides it too. */
-export function showMark(mark: SVGElement, shown: boolean): void {
-  setAttribute(mark, 'visibility', shown ? undefined : 'hidden');
-}
-
-/** Brings a group to a number of children, making and removing only what is too few or too many. */
-export function children<Made extends SVGElement>(
-  group: SVGElement,
-  count: number,
-  make: () => Made,
-): Made[] {
-  while (group.children.length > count) {
-    group.lastElementChild?.remove();
-  }
-  while (group.children.length < count) {
-    group.append(make());
-  }
-  return [...group.children] as Made[];
-}
+/** Axes of the chapter's charts. */
+import { setAttribute, svg } from '../../dom';
+import { keep, placeText } from '../../svg';
 
 /** A line through points, in pixels. */
 export function pathThrough(points: readonly (readonly [number, number])[]): string {
@@ -77,19 +44,19 @@ export function makeAxes(): Axes {
       const right = width - margin.right;
       const floor = height - margin.bottom;
       setAttribute(base, 'd', `M${margin.left} ${margin.top}V${floor}H${right}`);
-      children(grid, y.ticks.length, () => svg('path', { class: 'learning-grid' })).forEach((line, i) => {
+      keep(grid, y.ticks.length, () => svg('path', { class: 'learning-grid' })).forEach((line, i) => {
         setAttribute(line, 'd', `M${margin.left} ${y.at(y.ticks[i].value).toFixed(1)}H${right}`);
       });
-      children(left, y.ticks.length, tick).forEach((text, i) => {
+      keep(left, y.ticks.length, tick).forEach((text, i) => {
         const { value, text: words } = y.ticks[i];
-        place(text, words, margin.left - 6, y.at(value) + 4, 'end');
+        placeText(text, words, margin.left - 6, y.at(value) + 4, 'end');
       });
-      children(below, x.ticks.length, tick).forEach((text, i) => {
+      keep(below, x.ticks.length, tick).forEach((text, i) => {
         const { value, text: words } = x.ticks[i];
-        place(text, words, x.at(value), floor + 15, 'middle');
+        placeText(text, words, x.at(value), floor + 15, 'middle');
       });
-      place(nameX, x.label, right, height - 3, 'end');
-      place(nameY, y.label, 2, 10);
+      placeText(nameX, x.label, right, height - 3, 'end');
+      placeText(nameY, y.label, 2, 10);
     },
   };
 }

@@ -3,10 +3,10 @@ import { scaleLinear } from 'd3-scale';
 import type { PanelToken } from '../../../src/panel/messages';
 import { type Chart, type ChartArea, makeChart } from '../../chart';
 import { setAttribute, svg } from '../../dom';
-import { count, fixed } from '../../format';
+import { count, fixed, numeral } from '../../format';
 import { linked } from '../../link';
+import { keep, placeText, shorten } from '../../svg';
 import { learningStrings as strings } from '../learning.strings';
-import { children, place } from './axes';
 
 /** The gradient of one token, at whatever logits. */
 export interface Gradient {
@@ -57,24 +57,24 @@ export function makeGradientChart(): GradientChart {
     const x = scaleLinear([-1, 1], [nameWidth + 8, width - VALUE_WIDTH]);
     const marks = width < 420 ? [-1, 0, 1] : [-1, -0.5, 0, 0.5, 1];
     const floor = TOP + rows.length * ROW;
-    children(grid, marks.length, () => svg('path', { class: 'learning-grid' })).forEach((mark, i) => {
+    keep(grid, marks.length, () => svg('path', { class: 'learning-grid' })).forEach((mark, i) => {
       setAttribute(mark, 'd', `M${x(marks[i]).toFixed(1)} ${TOP - 4}V${floor}`);
     });
-    children(ticks, marks.length, () => svg('text', { class: 'tick' })).forEach((mark, i) => {
-      place(mark, fixed(marks[i], Number.isInteger(marks[i]) ? 0 : 1), x(marks[i]), TOP - 9, 'middle');
+    keep(ticks, marks.length, () => svg('text', { class: 'tick' })).forEach((mark, i) => {
+      placeText(mark, fixed(marks[i], Number.isInteger(marks[i]) ? 0 : 1), x(marks[i]), TOP - 9, 'middle');
     });
     const middle = (i: number) => TOP + i * ROW + ROW / 2;
     const longest = Math.floor(nameWidth / CHARACTER);
-    children(names, rows.length, () => svg('text')).forEach((name, i) => {
+    keep(names, rows.length, () => svg('text')).forEach((name, i) => {
       const { kind, name: text } = rows[i];
       setAttribute(
         name,
         'class',
         `learning-name${kind === 'target' ? ' is-target' : ''}${kind === 'rest' ? ' is-words' : ''}`,
       );
-      place(name, cut(text, longest), nameWidth, middle(i) + 4, 'end');
+      placeText(name, shorten(text, longest), nameWidth, middle(i) + 4, 'end');
     });
-    children(bars, rows.length, () => linked('gradient', svg('rect'))).forEach((bar, i) => {
+    keep(bars, rows.length, () => linked('gradient', svg('rect'))).forEach((bar, i) => {
       const { kind, slope } = rows[i];
       const [from, to] = slope < 0 ? [x(slope), x(0)] : [x(0), x(slope)];
       setAttribute(bar, 'class', MARKS[kind]);
@@ -87,15 +87,15 @@ export function makeGradientChart(): GradientChart {
         linked('gradient-target', bar);
       }
     });
-    children(values, rows.length, () => svg('text')).forEach((value, i) => {
+    keep(values, rows.length, () => svg('text')).forEach((value, i) => {
       const isTarget = rows[i].kind === 'target';
       setAttribute(value, 'class', `learning-value${isTarget ? ' is-target' : ''}`);
-      place(value, fixed(rows[i].slope, 4), width - 1, middle(i) + 4, 'end');
+      placeText(value, fixed(rows[i].slope, 4), width - 1, middle(i) + 4, 'end');
     });
     setAttribute(zero, 'd', `M${x(0).toFixed(1)} ${TOP - 4}V${floor}`);
     setAttribute(line, 'd', `M0 ${floor + 2.5}H${width}`);
-    place(together, strings.together, nameWidth, height - 6, 'end');
-    place(total, fixed(sum, 4), width - 1, height - 6, 'end');
+    placeText(together, strings.together, nameWidth, height - 6, 'end');
+    placeText(total, fixed(sum, 4), width - 1, height - 6, 'end');
   };
 
   const chart: Chart = makeChart({
@@ -108,8 +108,7 @@ export function makeGradientChart(): GradientChart {
       return strings.gradientOf(target.name, fixed(target.slope, 4), rival.name, fixed(rival.slope, 4));
     },
     columns: () => [strings.columnToken, strings.columnQ, strings.columnP, strings.columnGradient],
-    rows: () =>
-      rows.map(({ name, slope, p }) => [name, ...[slope + p, p, slope].map((value) => plain(value))]),
+    rows: () => rows.map(({ name, slope, p }) => [name, ...[slope + p, p, slope].map(numeral)]),
   });
   chart.svg.append(grid, ticks, line, bars, zero, names, values, together, total);
   return {
@@ -152,14 +151,4 @@ function barsOf({ token, slopes, target, other }: Gradient): Bar[] {
     }
   }
   return [...named, { kind: 'rest', name: strings.others(count(others)), slope: rest, p: others * other }];
-}
-
-function plain(value: number): string {
-  return String(Number(value.toPrecision(6)));
-}
-
-/** A name cut to a number of characters. */
-function cut(text: string, longest: number): string {
-  const characters = [...text];
-  return characters.length <= longest ? text : `${characters.slice(0, longest - 1).join('')}…`;
 }

@@ -1,7 +1,7 @@
 /** Numbers of this chapter as text. */
 import { toUnit } from '../../../src/loss/units';
 import type { PanelUnit } from '../../../src/panel/messages';
-import { count, fixed } from '../../format';
+import { count, fixed, numeral } from '../../format';
 
 /** Significant digits of a step size or a learning rate. */
 const DIGITS = 3;
@@ -24,7 +24,7 @@ export function significantText(value: number): string {
 
 /** A logit or a loss with its unit's digits, for a table or a copy. */
 export function plainAmount(nats: number, unit: PanelUnit): string {
-  return String(Number(toUnit(nats, unit).toPrecision(7)));
+  return numeral(toUnit(nats, unit));
 }
 
 /** A tick of an axis. */

@@ -69,6 +69,7 @@ export function makeStep(host: Host): View {
     format: (value) => fixed(value, 2),
     onInput: (value) => host.set({ epsilon: value }),
   });
+  linked('step-size', stepSize.element);
   let latest: PageState | undefined;
   let descent: Descent | undefined;
 

@@ -6,8 +6,9 @@ import { type ChartArea, makeChart } from '../../chart';
 import { setAttribute, svg } from '../../dom';
 import { count, probabilityNumber, surprisal } from '../../format';
 import { linked } from '../../link';
+import { keep, placeText, showMark } from '../../svg';
 import { learningStrings as strings } from '../learning.strings';
-import { children, makeAxes, pathThrough, place, showMark } from './axes';
+import { makeAxes, pathThrough } from './axes';
 import { plainAmount, significantText, tickText } from './numbers';
 
 /** The step sizes that there are. */
@@ -86,7 +87,7 @@ export function makeHistoryChart(): Part<StepHistory> {
     const points = amounts.map((amount, step) => [x(step), y(amount)] as const);
     setAttribute(curve, 'd', pathThrough(points));
     const shown = points.length <= MOST_DOTS ? points : points.slice(-1);
-    children(dots, shown.length, () => svg('circle', { attributes: { r: '3' } })).forEach((dot, i) => {
+    keep(dots, shown.length, () => svg('circle', { attributes: { r: '3' } })).forEach((dot, i) => {
       const isLast = i === shown.length - 1;
       setAttribute(dot, 'class', isLast ? 'learning-point' : 'learning-dot');
       setAttribute(dot, 'r', isLast ? '5' : '3');
@@ -100,7 +101,7 @@ export function makeHistoryChart(): Part<StepHistory> {
     setAttribute(floor, 'd', `M${MARGIN.left} ${y(lowest).toFixed(1)}H${area.width - MARGIN.right}`);
     // In the margin, with a piece of its line: the curve may come anywhere in the plot.
     const right = area.width - MARGIN.right;
-    place(floorLabel, strings.floor, right, MARGIN.top - 12, 'end');
+    placeText(floorLabel, strings.floor, right, MARGIN.top - 12, 'end');
     setAttribute(floorKey, 'd', `M${right - FLOOR_WIDTH - KEY_WIDTH} ${MARGIN.top - 16}h${KEY_WIDTH - 6}`);
   };
 
@@ -200,7 +201,7 @@ export function makeLineChart(): Part<StepLine> {
     );
     setAttribute(curve, 'd', pathThrough(inside(data.losses.map(amount), top).map(([s, l]) => [x(s), y(l)])));
     setAttribute(before, 'd', `M${MARGIN.left} ${y(amount(data.before)).toFixed(1)}H${right}`);
-    place(beforeLabel, strings.before, MARGIN.left + 6, y(amount(data.before)) - 6);
+    placeText(beforeLabel, strings.before, MARGIN.left + 6, y(amount(data.before)) - 6);
 
     const up = y(Math.min(top, amount(data.after)));
     const left = x(stepSize);
@@ -216,12 +217,12 @@ export function makeLineChart(): Part<StepLine> {
       // Below the whole curve, or above its right end where it lies too deep for that.
       const deepest = y(amount(best.loss));
       const end = y(Math.min(top, amount(data.losses[data.losses.length - 1])));
-      place(pointLabel, words, right, deepest + 18 < floor - 4 ? deepest + 18 : end - 9, 'end');
+      placeText(pointLabel, words, right, deepest + 18 < floor - 4 ? deepest + 18 : end - 9, 'end');
     } else {
       // Below a falling curve, at its left where there is room.
       const hasRoom = left - MARGIN.left > POINT_WIDTH;
       const start = Math.max(left - 4, MARGIN.left + 6);
-      place(
+      placeText(
         pointLabel,
         words,
         hasRoom ? left - 9 : start,
@@ -240,7 +241,7 @@ export function makeLineChart(): Part<StepLine> {
     if (hasMinimum) {
       setAttribute(minimum, 'd', `M${x(best.stepSize).toFixed(1)} ${MARGIN.top - 8}V${floor}`);
       // In the margin, right of the axis' name, where no curve comes.
-      place(
+      placeText(
         minimumLabel,
         strings.minimum(significantText(best.stepSize)),
         Math.max(x(best.stepSize) + 5, NAME_WIDTH + MINIMUM_WIDTH),
@@ -253,7 +254,7 @@ export function makeLineChart(): Part<StepLine> {
       setAttribute(region, 'width', (right - x(risen)).toFixed(1));
       setAttribute(region, 'y', String(MARGIN.top));
       setAttribute(region, 'height', String(floor - MARGIN.top));
-      place(regionLabel, strings.overshooting, right - 4, floor - 6, 'end');
+      placeText(regionLabel, strings.overshooting, right - 4, floor - 6, 'end');
     }
   };
 

@@ -5,6 +5,7 @@ import type { PanelTraining, PanelUnit } from '../../../src/panel/messages';
 import { numberField, select, slider, textButton } from '../../controls';
 import { html, setAttribute, setProperty, setShown, setText } from '../../dom';
 import { count, rounded, shortAmount } from '../../format';
+import { linked } from '../../link';
 import type { Host, PageState, View } from '../../view';
 import { learningStrings as strings } from '../learning.strings';
 import { makeAdapterFormula } from './adapterFormula';
@@ -239,6 +240,11 @@ function makeForm(host: Host, options: () => TrainingOptions | undefined): Form 
     options: [{ value: 'split', label: strings.split }],
     onChange: (value) => set({ evaluation: value }),
   });
+  // What the formula's symbols stand for is set here.
+  linked('parameters', adapter.element);
+  linked('parameters', rank.element);
+  linked('learning-rate', learningRate.element);
+  linked('weight-decay', weightDecay.element);
   for (const { element } of [learningRate, evaluation]) {
     element.classList.add('learning-wide');
   }

@@ -7,8 +7,9 @@ import { type ChartArea, makeChart } from '../../chart';
 import { setAttribute, svg } from '../../dom';
 import { surprisal } from '../../format';
 import { linked } from '../../link';
+import { placeText, showMark } from '../../svg';
 import { learningStrings as strings } from '../learning.strings';
-import { makeAxes, pathThrough, place, showMark } from './axes';
+import { makeAxes, pathThrough } from './axes';
 import { plainAmount, significantText, tickText } from './numbers';
 
 const HEIGHT = 270;
@@ -117,10 +118,10 @@ export function makeTrainingChart(): TrainingChart {
   const drawLegend = () => {
     const up = 25;
     setAttribute(trainingKey, 'd', `M${MARGIN.left} ${up}h${LEGEND_LINE}`);
-    place(trainingName, strings.legendTraining, MARGIN.left + LEGEND_LINE + 6, up + 4);
+    placeText(trainingName, strings.legendTraining, MARGIN.left + LEGEND_LINE + 6, up + 4);
     const next = MARGIN.left + LEGEND_LINE + 74;
     setAttribute(evaluationKey, 'd', `M${next} ${up}h${LEGEND_LINE}`);
-    place(evaluationName, strings.legendEvaluation, next + LEGEND_LINE + 6, up + 4);
+    placeText(evaluationName, strings.legendEvaluation, next + LEGEND_LINE + 6, up + 4);
   };
   const drawBest = (
     points: readonly TrainingPoint[],
@@ -147,7 +148,7 @@ export function makeTrainingChart(): TrainingChart {
     const roomRight = right - left;
     const roomLeft = left - MARGIN.left;
     const widest = Math.max(roomRight, roomLeft);
-    place(
+    placeText(
       bestLabel,
       wordsOf(found.point, points, widest),
       left + (roomRight >= roomLeft ? 6 : -6),
@@ -166,7 +167,7 @@ export function makeTrainingChart(): TrainingChart {
     // Between the two curves, which have parted here.
     const [upper, lower] = [y(toUnit(last.evaluation, unit)), y(toUnit(last.training, unit))];
     showMark(regionLabel, end - left > 72 && lower - upper > 30);
-    place(regionLabel, strings.overfitting, end - 6, (upper + lower) / 2 + 4, 'end');
+    placeText(regionLabel, strings.overfitting, end - 6, (upper + lower) / 2 + 4, 'end');
   };
 
   const chart = makeChart({

@@ -1,5 +1,6 @@
-/** What the charts of this chapter have in common: nodes that are kept, two axes, and a legend. */
+/** What the charts of this chapter have in common: two axes and a legend. */
 import { setAttribute, setText, svg } from '../../dom';
+import { keep, pixels, place } from '../../svg';
 
 /** A place on an axis, in pixels, and what is written there. */
 export interface Tick {
@@ -15,59 +16,27 @@ export interface Box {
   readonly bottom: number;
 }
 
-/** Gives as many elements as are needed, made when first needed; those too many are taken out. */
-export function pool<Made extends Element>(
-  parent: Element,
-  make: () => Made,
-): (count: number) => readonly Made[] {
-  const made: Made[] = [];
-  return (count) => {
-    while (made.length > count) {
-      made.pop()?.remove();
-    }
-    while (made.length < count) {
-      made.push(parent.appendChild(make()));
-    }
-    return made;
-  };
-}
-
-/** Writes several attributes; numbers to a tenth of a pixel. */
-export function place(element: Element, attributes: Readonly<Record<string, number | string>>): void {
-  for (const [name, value] of Object.entries(attributes)) {
-    setAttribute(element, name, typeof value === 'number' ? pixels(value) : value);
-  }
-}
-
-/** A length for an attribute or a path. */
-export const pixels = (value: number): string => String(Math.round(value * 10) / 10);
-
 export interface Axes {
   update(box: Box, x: readonly Tick[], y: readonly Tick[], names: { x: string; y: string }): void;
 }
 
 /** Makes horizontal lines with their values, ticks below, and the axes' names. */
 export function makeAxes(parent: SVGElement): Axes {
-  const lines = pool(parent, () => svg('line', { class: 'sequence-grid' }));
-  const values = pool(parent, () =>
-    svg('text', { class: 'tick', attributes: { 'text-anchor': 'end', dy: '0.32em' } }),
-  );
-  const marks = pool(parent, () => svg('line', { class: 'axis' }));
-  const labels = pool(parent, () => svg('text', { class: 'tick' }));
+  const [lines, values, marks, labels] = Array.from({ length: 4 }, () => parent.appendChild(svg('g')));
   const base = parent.appendChild(svg('line', { class: 'axis' }));
   const nameX = parent.appendChild(svg('text', { class: 'tick', attributes: { 'text-anchor': 'end' } }));
   const nameY = parent.appendChild(svg('text', { class: 'tick' }));
   return {
     update(box, x, y, names) {
-      const gridLines = lines(y.length);
-      values(y.length).forEach((text, i) => {
+      const gridLines = keep(lines, y.length, () => svg('line', { class: 'sequence-grid' }));
+      keep(values, y.length, makeValue).forEach((text, i) => {
         const { at, label } = y[i];
         setText(text, label);
         place(text, { x: box.left - 6, y: at });
         place(gridLines[i], { x1: box.left, x2: box.right, y1: at, y2: at });
       });
-      const tickMarks = marks(x.length);
-      labels(x.length).forEach((text, i) => {
+      const tickMarks = keep(marks, x.length, () => svg('line', { class: 'axis' }));
+      keep(labels, x.length, () => svg('text', { class: 'tick' })).forEach((text, i) => {
         const { at, label } = x[i];
         setText(text, label);
         // The outermost labels stay inside the picture.
@@ -83,6 +52,8 @@ export function makeAxes(parent: SVGElement): Axes {
     },
   };
 }
+
+const makeValue = () => svg('text', { class: 'tick', attributes: { 'text-anchor': 'end', dy: '0.32em' } });
 
 /** A mark and what it means. */
 export interface LegendEntry {
@@ -106,12 +77,12 @@ export interface Legend {
 
 /** Makes a legend at the top of a picture. */
 export function makeLegend(parent: SVGElement): Legend {
-  const groups = pool(parent, () => svg('g', {}, svg('path'), svg('text', { class: 'tick' })));
+  const entry = () => svg('g', {}, svg('path'), svg('text', { class: 'tick' }));
   return {
     update(width, entries) {
       let x = 0;
       let line = 0;
-      groups(entries.length).forEach((group, i) => {
+      keep(parent, entries.length, entry).forEach((group, i) => {
         const { shape, mark, label } = entries[i];
         const [path, text] = group.children;
         setAttribute(path, 'class', mark);

@@ -8,10 +8,11 @@ import { textButton } from '../../controls';
 import { html, setAttribute, setText, svg } from '../../dom';
 import { count, fixedAmount, surprisal } from '../../format';
 import { linked } from '../../link';
+import { pixels, place } from '../../svg';
 import type { Host } from '../../view';
 import { sequenceStrings as strings } from '../sequence.strings';
 import { type Analysis, firstOfLine } from './analysis';
-import { type Box, type LegendEntry, makeAxes, makeLegend, pixels, place, type Tick } from './axes';
+import { type Box, type LegendEntry, makeAxes, makeLegend, type Tick } from './axes';
 import { followDrags, makeOverview } from './overview';
 import type { SequencePart } from './part';
 import { clampRange, isWhole, type Range, rangeWith, wholeRange, zoomRange } from './range';
@@ -23,6 +24,10 @@ const NARROWEST_BAR = 1.8;
 const WIDEST_BAR = 14;
 /** Pixels of a column of many tokens. */
 const COLUMN = 2;
+/** From this step on, in pixels, a bar has its own dash for the loss after training; else a mean goes along. */
+const STEP_FOR_DASHES = 7;
+/** Pixels of a column that this mean is taken over. */
+const MEAN_COLUMN = 8;
 /** From so many tokens a column on, its mean says something that its peak does not. */
 const TOKENS_FOR_MEAN = 2;
 /** Pixels between the labels of two lines. */
@@ -242,6 +247,12 @@ function stretchOf({ series, tokens }: Analysis, { first, end }: Range, width: n
   };
 }
 
+/** The loss after training in columns that are wide enough for a calm line. */
+function meansOf({ series, tokens }: Analysis, { first, end }: Range, width: number): Columns | undefined {
+  const count = Math.min(end - first, Math.max(1, Math.floor(width / MEAN_COLUMN)));
+  return series.adapted?.length === tokens ? columnsOf(series.adapted, first, end, count) : undefined;
+}
+
 /** The marks inside the axes. */
 function makePicture() {
   const selection = svg('rect', { class: 'loss-selection' });
@@ -313,15 +324,16 @@ function makePicture() {
     setAttribute(peaks, 'class', stretch.isSingle ? 'loss-bars' : 'loss-peaks');
     setAttribute(missing, 'd', missingPath(stretch.columns.maxima, centre, step, box.bottom));
     setAttribute(mean, 'd', hasMean ? linePath(stretch.columns.means, centre, yOf) : '');
-    const after = stretch.adapted?.means;
+    const hasDashes = stretch.isSingle && step >= STEP_FOR_DASHES;
+    const after = hasDashes ? stretch.adapted : meansOf(analysis, range, box.right - box.left);
     setAttribute(
       adapted,
       'd',
-      !after
+      !after || !stretch.adapted
         ? ''
-        : stretch.isSingle
-          ? dashesPath(after, centre, barWidth, yOf)
-          : linePath(after, centre, yOf),
+        : hasDashes
+          ? dashesPath(after.means, centre, barWidth, yOf)
+          : stairsPath(after, (token) => xAt(token, range), yOf),
     );
     const soFarValues = Float64Array.from(
       stretch.columns.means,
@@ -487,6 +499,23 @@ function linePath(
     }
     pieces.push(`${isDown ? 'L' : 'M'}${pixels(centre(c))} ${pixels(yOf(values[c]))}`);
     isDown = true;
+  }
+  return pieces.join('');
+}
+
+/** A level for each column, from its first token to its end, interrupted where there is none. */
+function stairsPath(
+  { means, bounds }: Columns,
+  xOf: (token: number) => number,
+  yOf: (nats: number) => number,
+): string {
+  const pieces: string[] = [];
+  for (let c = 0; c < means.length; c++) {
+    if (!Number.isNaN(means[c])) {
+      const isGoingOn = c > 0 && !Number.isNaN(means[c - 1]);
+      const y = pixels(yOf(means[c]));
+      pieces.push(`${isGoingOn ? 'V' : `M${pixels(xOf(bounds[c]))} `}${y}H${pixels(xOf(bounds[c + 1]))}`);
+    }
   }
   return pieces.join('');
 }

@@ -2,9 +2,9 @@
 import { columnsOf } from '../../../src/loss/statistics';
 import { html, setAttribute, setShown, svg } from '../../dom';
 import { count } from '../../format';
+import { pixels, place } from '../../svg';
 import { sequenceStrings as strings } from '../sequence.strings';
 import type { Analysis } from './analysis';
-import { pixels, place } from './axes';
 import { clampRange, isWhole, moveRange, type Range, wholeRange, zoomRange } from './range';
 
 const HEIGHT = 40;

@@ -13,8 +13,9 @@ import { html, setAttribute, setText, svg } from '../../dom';
 import { count, fixed, fixedAmount, rounded } from '../../format';
 import { linked } from '../../link';
 import { aligned, apply, constant, operator, row, slot, sub, sum, variable, words } from '../../math';
+import { pixels, placeText, showMark } from '../../svg';
 import { sequenceStrings as strings } from '../sequence.strings';
-import { type Box, makeAxes, makeLegend, pixels } from './axes';
+import { type Box, makeAxes, makeLegend } from './axes';
 import type { Measure } from './totals';
 
 /** How many tokens another tokenizer may need for the same text, as a share of this one's. */
@@ -35,6 +36,11 @@ export function makePieces(): Measure {
   const tokens = linked('tokens', svg('path', { class: 'pieces-tokens' }));
   const other = linked('other', svg('path', { class: 'pieces-other' }));
   const bytes = linked('bytes', svg('path', { class: 'pieces-bytes' }));
+  // The height of a rectangle is its loss per piece: L, whose power of e is the perplexity, or the bits per byte.
+  const meanHeight = linked('mean', svg('path', { class: 'pieces-height' }));
+  const byteHeight = linked('bits-per-byte', svg('path', { class: 'pieces-height is-bytes' }));
+  const perplexityLabel = linked('perplexity', svg('text', { class: 'label outlined' }));
+  const byteLabel = linked('bits-per-byte', svg('text', { class: 'label outlined' }));
   const top = svg('g');
   const axes = makeAxes(axesLayer);
   const legend = makeLegend(top);
@@ -44,7 +50,8 @@ export function makePieces(): Measure {
       return;
     }
     if (!axesLayer.parentNode) {
-      picture.append(axesLayer, bytes, tokens, other, hyperbola, top);
+      picture.append(axesLayer, bytes, tokens, other, hyperbola);
+      picture.append(byteHeight, meanHeight, byteLabel, perplexityLabel, top);
     }
     const { sequence, unit } = shown;
     const total = toUnit(sequence.nats, unit);
@@ -74,6 +81,17 @@ export function makePieces(): Measure {
     setAttribute(tokens, 'd', rectangle(sequence.scored));
     setAttribute(other, 'd', rectangle(share * sequence.scored));
     setAttribute(bytes, 'd', rectangle(Math.max(1, sequence.bytes)));
+    const edge = (pieces: number) => `M${pixels(x(0))} ${pixels(y(total / pieces))}H${pixels(x(pieces))}`;
+    setAttribute(meanHeight, 'd', edge(sequence.scored));
+    setAttribute(byteHeight, 'd', edge(Math.max(1, sequence.bytes)));
+    const choices = rounded(perplexity(sequence.nats / sequence.scored));
+    placeText(perplexityLabel, strings.piecesPerplexity(choices), x(0) + 6, y(total / sequence.scored) + 16);
+    showMark(byteLabel, sequence.bytes > 0);
+    if (sequence.bytes > 0) {
+      const perByte = fixed(bitsPerByte(sequence.nats, sequence.bytes), 3);
+      const middle = (y(0) + y(total / sequence.bytes)) / 2;
+      placeText(byteLabel, strings.piecesBitsPerByte(perByte), x(sequence.bytes) - 8, middle + 4, 'end');
+    }
     // Even steps along the logarithm, so that the bend has its points.
     const from = FEWEST * sequence.scored;
     const curve = Array.from({ length: CURVE_POINTS + 1 }, (_, i): [number, number] => {

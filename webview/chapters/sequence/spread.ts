@@ -10,10 +10,11 @@ import { slider } from '../../controls';
 import { html, setAttribute, setProperty, setShown, setText, svg } from '../../dom';
 import { count, fixed, fixedAmount, surprisal } from '../../format';
 import { linked } from '../../link';
+import { keep, pixels, place } from '../../svg';
 import type { Host } from '../../view';
 import { sequenceStrings as strings } from '../sequence.strings';
 import type { Analysis } from './analysis';
-import { type Box, makeAxes, makeLegend, pixels, place, pool } from './axes';
+import { type Box, makeAxes, makeLegend } from './axes';
 import type { SequencePart } from './part';
 
 /** Two digits below a tenth; what is nearly nothing is not written as nothing. */
@@ -41,15 +42,14 @@ export function makeHistogram(): SequencePart {
   const head = svg('path', { class: 'loss-cursor-head' });
   const axes = makeAxes(axesLayer);
   const legend = makeLegend(top);
-  const groups = pool(bars, () =>
+  const bar = () =>
     svg(
       'g',
       {},
       svg('rect', { class: 'share-tokens' }),
       svg('rect', { class: 'share-loss' }),
       svg('rect', { class: 'histogram-heat' }),
-    ),
-  );
+    );
   const binOfFocus = ({ analysis, focus }: Shown): number | undefined => {
     const nats = focus === undefined ? Number.NaN : analysis.series.nats[focus];
     return Number.isFinite(nats) ? heatOf(nats) : undefined;
@@ -83,7 +83,7 @@ export function makeHistogram(): SequencePart {
       y.ticks(4).map((value) => ({ at: y(value), label: percent(value) })),
       { x: strings.axisSurprisal(unit), y: '' },
     );
-    groups(tokens.length).forEach((group, i) => {
+    keep(bars, tokens.length, bar).forEach((group, i) => {
       const [ofTokens, ofLoss, heat] = group.children;
       const left = box.left + i * step;
       const barWidth = Math.min(28, (step - 8) / 2);
@@ -170,7 +170,7 @@ export function makeKinds(): SequencePart {
   const body = svg('g');
   const base = svg('line', { class: 'axis' });
   const legend = makeLegend(top);
-  const rows = pool(body, () =>
+  const makeRow = () =>
     svg(
       'g',
       {},
@@ -179,8 +179,7 @@ export function makeKinds(): SequencePart {
       svg('rect', { class: 'share-loss' }),
       svg('text', { class: 'tick', attributes: { dy: '0.32em' } }),
       svg('text', { class: 'tick', attributes: { dy: '0.32em' } }),
-    ),
-  );
+    );
   const row = 30;
   const names = TOKEN_KINDS.map((kind) => strings.kinds[kind]);
 
@@ -198,7 +197,7 @@ export function makeKinds(): SequencePart {
     const x = scaleLinear([0, Math.max(0.1, ...tokens, ...loss)], [left, width - 50]);
     const from = legendHeight + 8;
     place(base, { x1: left, x2: left, y1: from, y2: Math.min(height, from + row * names.length) });
-    rows(names.length).forEach((group, i) => {
+    keep(body, names.length, makeRow).forEach((group, i) => {
       const [name, ofTokens, ofLoss, tokensText, lossText] = group.children;
       const middle = from + (i + 0.5) * row;
       setText(name, names[i]);
@@ -369,7 +368,7 @@ export function makeLines(host: Host): SequencePart {
     note,
   );
   let peaks: readonly number[] = [];
-  const rows = pool(body, () => {
+  const makeRow = () => {
     const button = html('button', { class: 'line-button', attributes: { type: 'button' } });
     const made = html(
       'tr',
@@ -386,12 +385,12 @@ export function makeLines(host: Host): SequencePart {
       }
     });
     return made;
-  });
+  };
   return {
     element,
     update({ lines, total }, { unit }) {
       peaks = lines.map(({ peak }) => peak);
-      rows(lines.length).forEach((made, i) => {
+      keep(body, lines.length, makeRow).forEach((made, i) => {
         const { line, nats, text } = lines[i];
         const [name, textCell, loss, share] = made.children;
         const button = name.children[0];
