@@ -16,6 +16,7 @@ import {
   smoothedTarget,
   surprisal,
 } from '../../src/loss/formulas';
+import { HEAT_BIN_COUNT, heatOf } from '../../src/loss/heat';
 import { lossShareOfTop } from '../../src/loss/statistics';
 import { gradientStep } from '../../src/loss/step';
 import { formatProbability, formatSurprisal, toBits, toHartleys } from '../../src/loss/units';
@@ -253,6 +254,20 @@ describe('the chapters of the explainer panel', () => {
       () => text('loss-share'),
       (shown) => shown.includes('20 %') && shown.includes(`${share} %`),
     );
+    // Tokens and loss by bin of the heatmap, and by kind of token.
+    const total = nats.reduce((sum, value) => sum + value, 0);
+    const bins = await tableOf('loss-histogram');
+    assert.equal(bins.length, HEAT_BIN_COUNT);
+    for (const [bin, [name, tokens, , loss]] of bins.entries()) {
+      const inBin = nats.filter((value) => heatOf(value) === bin);
+      assert.equal(numberIn(tokens), inBin.length, name);
+      const expected = toBits(inBin.reduce((sum, value) => sum + value, 0));
+      assert.ok(Math.abs(numberIn(loss) - expected) < 0.1, `${name}: ${loss} instead of ${expected}`);
+    }
+    const kinds = await tableOf('loss-kinds');
+    const sumOf = (column: number) => kinds.reduce((sum, row) => sum + numberIn(row[column]), 0);
+    assert.equal(sumOf(1), nats.length);
+    assert.ok(Math.abs(sumOf(3) - toBits(total)) < 0.5, `${sumOf(3)} bits instead of ${toBits(total)}`);
     // The most expensive line, and a click that goes to its most surprising token.
     const lines = new Map<number, ReportToken[]>();
     for (const token of reference.report.tokens) {
@@ -387,7 +402,8 @@ describe('the chapters of the explainer panel', () => {
     assert.ok(!picture.includes('var('), 'the copied picture still depends on the theme');
   });
 
-  it('stays with its token when it is pinned, and another panel follows the cursor', async () => {
+  it('stays with its token when it is pinned, which outlasts a reload', async function () {
+    this.timeout(240_000);
     await frame.getByTestId('pin').click();
     await eventually(
       'the panel should be pinned',
@@ -399,7 +415,21 @@ describe('the chapters of the explainer panel', () => {
     await workbench.page.waitForTimeout(700);
     await explains(wrong);
     await workbench.screenshot('panel-pinned');
+    // The pin outlasts a reload of the window.
+    await workbench.page.waitForTimeout(1000);
+    const loaded = workbench.page.waitForEvent('load', { timeout: 60_000 });
+    await workbench.runCommand('Developer: Reload Window');
+    await loaded;
+    await workbench.page
+      .locator('.explorer-folders-view .monaco-list-row')
+      .first()
+      .waitFor({ timeout: 60_000 });
+    frame = await workbench.panelFrame(60_000);
+    await explains(wrong);
+    assert.equal(await frame.getByTestId('pin').getAttribute('aria-pressed'), 'true');
     await frame.getByTestId('pin').click();
+    await workbench.focusGroup(1);
+    await workbench.goTo(1);
     await explains(reference.report.tokens[0]);
     await workbench.focusGroup(1);
     await workbench.goTo(wrong.line, wrong.column);

@@ -190,14 +190,23 @@ export class Workbench {
 
   /** Gives the focus to the text editor of a group; the leftmost group is number 1. */
   async focusGroup(number: number): Promise<void> {
-    await this.page.keyboard.press(`ControlOrMeta+${number}`);
-    // From inside a webview the key takes a moment to arrive.
-    await this.page
+    const editor = this.page
       .locator('.editor-group-container')
       .nth(number - 1)
       .and(this.page.locator('.active'))
-      .locator('.monaco-editor.focused')
-      .waitFor({ timeout: 15_000 });
+      .locator('.monaco-editor.focused');
+    // A key pressed while a webview is being put together may get lost.
+    for (let attempt = 1; ; attempt++) {
+      await this.page.keyboard.press(`ControlOrMeta+${number}`);
+      try {
+        await editor.waitFor({ timeout: 5000 });
+        return;
+      } catch (error) {
+        if (attempt === 3) {
+          throw error;
+        }
+      }
+    }
   }
 
   /** Puts the cursor at a position, both numbers 1-based, and focuses the editor. */

@@ -400,6 +400,7 @@ describe('panel: the state', () => {
     assert.deepEqual(state({ ...READY, degraded: 'no GPU' }, documentOf(undefined)).model, {
       name: 'Model',
       device: 'CPU',
+      hiddenSize: 8,
       degraded: 'no GPU',
     });
   });

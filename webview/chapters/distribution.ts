@@ -620,8 +620,8 @@ const PICTURE_BARS = 5;
 const LOGISTIC_SCALE = 0.15;
 const DENSITY_REACH = 1;
 const DENSITY_TOP = 1.85;
-/** Beside the bell, and under the line at 1. */
-const AREA_LABEL = 0.76;
+/** Beside the bell, and above the line at 1, where the bell is narrow. */
+const AREA_LABEL = 1.3;
 /** Pixels for a bar with its number. */
 const BAR_ROOM = 40;
 
@@ -662,7 +662,7 @@ function makePicture(): Part {
   const values = svg('g');
   const shade = linked('token-0', svg('path', { class: 'mark-model density-area' }));
   const bell = svg('path', { class: 'mark-line' });
-  const areaLabel = svg('text', { class: 'label', attributes: { 'text-anchor': 'end' } });
+  const areaLabel = svg('text', { class: 'label outlined', attributes: { 'text-anchor': 'end' } });
   const captions = [strings.heights, strings.density].map((words) =>
     svg('text', { class: 'tick', text: words, attributes: { 'text-anchor': 'middle' } }),
   );
