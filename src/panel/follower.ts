@@ -64,6 +64,11 @@ export class Follower {
     this.#host = host;
   }
 
+  /** Asks the present question already while the page is being made, so that its first state has the answer. */
+  prepare(): void {
+    this.#ask(this.#input());
+  }
+
   /** Begins to show states, the present one at once. */
   start(): void {
     this.#running = true;

@@ -126,6 +126,7 @@ export class ExplainerPanel implements vscode.Disposable {
     });
     this.#retitle();
     this.#retain();
+    this.#follower.prepare();
   }
 
   /** True while the panel can be seen. */

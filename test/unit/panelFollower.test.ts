@@ -102,6 +102,23 @@ describe('panel: following the cursor', () => {
   });
   afterEach(() => bench.follower.stop());
 
+  it('asks while the page is being made, and has the answer for its first state', async () => {
+    const bench = new Bench();
+    bench.cursor = 2;
+    bench.follower.prepare();
+    assert.deepEqual(bench.tokens, [2]);
+    assert.deepEqual(bench.shown, []);
+    bench.asked[0].answer();
+    await sleep(1);
+    assert.deepEqual(bench.shown, []);
+    bench.follower.start();
+    assert.equal(bench.shown.length, 1);
+    assert.equal(bench.latest.token?.index, 2);
+    assert.equal(bench.latest.pending, false);
+    assert.deepEqual(bench.tokens, [2]);
+    bench.follower.stop();
+  });
+
   it('shows the present state at once and asks; then shows the answer', async () => {
     bench.follower.start();
     assert.equal(bench.latest.pending, true);
