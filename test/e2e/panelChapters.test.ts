@@ -40,7 +40,7 @@ import {
   undoUntil,
 } from './support';
 
-const THEMES: readonly Theme[] = ['dark', 'light', 'hc-dark'];
+const THEMES: readonly Theme[] = ['dark', 'light', 'hc-light', 'hc-dark'];
 const PROSE_FILE = 'origin.md';
 const WIDE = { width: 1920, height: 1300 };
 const NARROW = { width: 1000, height: 1300 };
@@ -400,6 +400,22 @@ describe('the chapters of the explainer panel', () => {
       (copied) => copied.startsWith('<svg') || copied.startsWith('<?xml'),
     );
     assert.ok(!picture.includes('var('), 'the copied picture still depends on the theme');
+    const drawnWidth: number = await figure
+      .locator('svg.chart-picture')
+      .evaluate((element) => element.getBoundingClientRect().width);
+    await frame.getByTestId('curve-copy-png').click();
+    const width = await eventually(
+      'the clipboard should have the picture as PNG',
+      () =>
+        workbench.page.evaluate<number>(
+          `navigator.clipboard.read()
+            .then(([item]) => item.getType('image/png'))
+            .then((blob) => createImageBitmap(blob))
+            .then(({ width }) => width, () => 0)`,
+        ),
+      (pixels) => pixels > 0,
+    );
+    assert.ok(width >= 1.9 * drawnWidth, `${width} pixels for a picture of ${drawnWidth}`);
   });
 
   it('stays with its token when it is pinned, which outlasts a reload', async function () {
