@@ -5,8 +5,7 @@
 //   npm run bench -- panel    one of them: the part of its file's name before `.bench.ts` in test/bench
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { bundle } from './build-tests.mjs';
 import { Failure, npm, root, run, runMain } from './support.mjs';
 
 const suffix = '.bench.ts';
@@ -21,38 +20,6 @@ async function benchmarks() {
     .sort();
 }
 
-/**
- * Bundles benchmarks as the tests are bundled: one CommonJS file each.
- * @param {readonly string[]} names
- */
-async function bundle(names) {
-  await build({
-    absWorkingDir: root,
-    entryPoints: names.map((name) => ({ in: `test/bench/${name}${suffix}`, out: name })),
-    outdir: output,
-    outExtension: { '.js': '.cjs' },
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    sourcemap: 'inline',
-    logLevel: 'warning',
-    external: ['vscode', 'onnxruntime-node', 'playwright-core', '@sparticuz/chromium'],
-    plugins: [
-      {
-        // The scripts know their own place in the repository, so they are loaded from there and not bundled.
-        name: 'scripts-stay-outside',
-        setup({ onResolve }) {
-          onResolve({ filter: /scripts\/[\w-]+\.mjs$/ }, ({ path, resolveDir }) => ({
-            path: pathToFileURL(join(resolveDir, path)).href,
-            external: true,
-          }));
-        },
-      },
-    ],
-  });
-}
-
 await runMain(async () => {
   const all = await benchmarks();
   const asked = process.argv.slice(2);
@@ -64,10 +31,17 @@ await runMain(async () => {
   if ((await npm(['run', '--silent', 'build'])).code !== 0) {
     throw new Failure('The build failed.');
   }
-  await bundle(names);
+  await bundle(
+    names.map((name) => `test/bench/${name}${suffix}`),
+    'test/bench',
+    output,
+  );
   // One after the other: they would measure each other.
   for (const name of names) {
-    const { code } = await run(process.execPath, ['--enable-source-maps', join(output, `${name}.cjs`)]);
+    const { code } = await run(process.execPath, [
+      '--enable-source-maps',
+      join(output, `${name}${suffix.replace(/ts$/, 'cjs')}`),
+    ]);
     if (code !== 0) {
       throw new Failure(`The benchmark ${name} failed.`);
     }

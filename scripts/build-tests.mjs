@@ -35,18 +35,18 @@ async function testFiles(folder) {
     .map((file) => join(folder, file));
 }
 
-export async function buildTests() {
-  const output = join(root, 'out', 'test');
-  await rm(output, { recursive: true, force: true });
-  const entryPoints = [...(await testFiles('test/unit')), ...(await testFiles('test/e2e'))];
-  if (existsSync(join(root, 'test/integration/index.ts'))) {
-    entryPoints.push('test/integration/index.ts');
-  }
+/**
+ * Bundles modules that run in Node, one CommonJS file each.
+ * @param {readonly string[]} entryPoints files, named from the repository's root
+ * @param {string} outbase the folder whose structure is kept in the output
+ * @param {string} outdir
+ */
+export async function bundle(entryPoints, outbase, outdir) {
   await build({
     absWorkingDir: root,
-    entryPoints,
-    outbase: 'test',
-    outdir: output,
+    entryPoints: [...entryPoints],
+    outbase,
+    outdir,
     outExtension: { '.js': '.cjs' },
     bundle: true,
     platform: 'node',
@@ -57,6 +57,16 @@ export async function buildTests() {
     external: ['vscode', 'onnxruntime-node', 'playwright-core', '@sparticuz/chromium', 'mocha', 'esbuild'],
     plugins: [scriptsStayOutside],
   });
+}
+
+export async function buildTests() {
+  const output = join(root, 'out', 'test');
+  await rm(output, { recursive: true, force: true });
+  const entryPoints = [...(await testFiles('test/unit')), ...(await testFiles('test/e2e'))];
+  if (existsSync(join(root, 'test/integration/index.ts'))) {
+    entryPoints.push('test/integration/index.ts');
+  }
+  await bundle(entryPoints, 'test', output);
 }
 
 if (isMain(import.meta.url)) {

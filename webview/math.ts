@@ -4,7 +4,8 @@
  * Variables are set in the text's own italics and not in Unicode's mathematical alphabet, which many systems have
  * no font for.
  */
-import { mathml, setText } from './dom';
+import { html, mathml, setText } from './dom';
+import { linked } from './link';
 
 type Part = Node | string;
 
@@ -92,3 +93,22 @@ export function aligned(
 
 /** Nothing, where an aligned line repeats the left side of the one above. */
 export const same = (): MathMLElement => mathml('mrow');
+
+/** A slot that is tied to something in the picture, see {@link linked}. */
+export function linkedSlot(name: string, test?: string): Slot {
+  const made = slot(test);
+  linked(name, made.element);
+  return made;
+}
+
+/**
+ * The frame of formulas, which can be scrolled and read with the keyboard.
+ * @param label the formula's name for assistive technology
+ */
+export function formulaFrame(label: string, ...formulas: readonly Node[]): HTMLElement {
+  return html(
+    'div',
+    { class: 'formula-frame', attributes: { tabindex: '0', role: 'group', 'aria-label': label } },
+    ...formulas,
+  );
+}

@@ -13,11 +13,12 @@ import {
   DEMO_FILE,
   demoText,
   eventually,
-  plain,
+  panelExplains,
   type Reference,
   SCORED_WITHIN,
   SETTINGS,
   scoreWithCommandLine,
+  textIn,
 } from './support';
 
 const fixed = (digits: number) => (value: number) => value.toFixed(digits);
@@ -42,18 +43,8 @@ describe('the explainer panel', () => {
 
   after(() => workbench?.close());
 
-  const text = async (test: string) => plain((await frame.getByTestId(test).first().textContent()) ?? '');
-  /** Waits until the panel explains a token, all of it. */
-  const explains = async (token: ReportToken) => {
-    const place = `Line ${token.line}, column ${token.column}`;
-    await eventually(
-      `the panel should explain ${JSON.stringify(token.text)}`,
-      async () => `${await text('token')} at ${await text('position')}`,
-      (shown) => shown === `${makeVisible(token.text)} at ${place}`,
-      SCORED_WITHIN,
-    );
-    await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ state: 'attached' });
-  };
+  const text = (test: string) => textIn(frame, test);
+  const explains = (token: ReportToken) => panelExplains(frame, token);
   const openChapter = (name: ChapterName) => frame.getByTestId(`tab-${name}`).click();
   const focusEditor = () => workbench.focusGroup(1);
   const cursorIsAt = ({ line, column }: ReportToken) =>
@@ -177,15 +168,7 @@ describe('the explainer panel', () => {
 
   it('comes back with its content when the window is reloaded', async function () {
     this.timeout(240_000);
-    // What the page has kept reaches VS Code's storage a moment later.
-    await workbench.page.waitForTimeout(1000);
-    const loaded = workbench.page.waitForEvent('load', { timeout: 60_000 });
-    await workbench.runCommand('Developer: Reload Window');
-    await loaded;
-    await workbench.page
-      .locator('.explorer-folders-view .monaco-list-row')
-      .first()
-      .waitFor({ timeout: 60_000 });
+    await workbench.reloadWindow();
     frame = await workbench.panelFrame(60_000);
     await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ timeout: SCORED_WITHIN });
     // VS Code itself puts the cursor back, not always where it was last.

@@ -32,11 +32,12 @@ import {
   eventually,
   heatBecomes,
   heatOnScreen,
+  panelExplains,
   plain,
   type Reference,
-  SCORED_WITHIN,
   SETTINGS,
   scoreWithCommandLine,
+  textIn,
   undoUntil,
 } from './support';
 
@@ -99,17 +100,8 @@ describe('the chapters of the explainer panel', () => {
 
   after(() => workbench?.close());
 
-  const text = async (test: string) => plain((await frame.getByTestId(test).first().textContent()) ?? '');
-  const explains = async (token: ReportToken) => {
-    const place = `Line ${token.line}, column ${token.column}`;
-    await eventually(
-      `the panel should explain ${JSON.stringify(token.text)}`,
-      async () => `${await text('token')} at ${await text('position')}`,
-      (shown) => shown === `${makeVisible(token.text)} at ${place}`,
-      SCORED_WITHIN,
-    );
-    await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ state: 'attached' });
-  };
+  const text = (test: string) => textIn(frame, test);
+  const explains = (token: ReportToken) => panelExplains(frame, token);
   const openChapter = async (name: ChapterName) => {
     await frame.getByTestId(`tab-${name}`).click();
     await frame.getByTestId(`chapter-${name}`).waitFor();
@@ -432,14 +424,7 @@ describe('the chapters of the explainer panel', () => {
     await explains(wrong);
     await workbench.screenshot('panel-pinned');
     // The pin outlasts a reload of the window.
-    await workbench.page.waitForTimeout(1000);
-    const loaded = workbench.page.waitForEvent('load', { timeout: 60_000 });
-    await workbench.runCommand('Developer: Reload Window');
-    await loaded;
-    await workbench.page
-      .locator('.explorer-folders-view .monaco-list-row')
-      .first()
-      .waitFor({ timeout: 60_000 });
+    await workbench.reloadWindow();
     frame = await workbench.panelFrame(60_000);
     await explains(wrong);
     assert.equal(await frame.getByTestId('pin').getAttribute('aria-pressed'), 'true');

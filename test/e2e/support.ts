@@ -5,10 +5,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Frame } from 'playwright-core';
 import type { Report, ReportToken } from '../../src/cli/report';
 import { HEAT_BIN_COUNT, heatOf } from '../../src/loss/heat';
 import { formatSurprisal } from '../../src/loss/units';
 import { HEAT_BACKGROUNDS, type ThemeKind } from '../../src/text/palette';
+import { makeVisible } from '../../src/text/visible';
 import { CLI, DEMO } from '../support/paths';
 import type { Theme, Workbench } from '../support/workbench';
 
@@ -136,6 +138,23 @@ export async function eventually<Value>(
     }
     await new Promise((resolve) => setTimeout(resolve, 60));
   }
+}
+
+/** The text of the first element of this name in a panel's page. */
+export async function textIn(frame: Frame, test: string): Promise<string> {
+  return plain((await frame.getByTestId(test).first().textContent()) ?? '');
+}
+
+/** Waits until a panel explains a token, all of it. */
+export async function panelExplains(frame: Frame, token: ReportToken): Promise<void> {
+  const place = `Line ${token.line}, column ${token.column}`;
+  await eventually(
+    `the panel should explain ${JSON.stringify(token.text)}`,
+    async () => `${await textIn(frame, 'token')} at ${await textIn(frame, 'position')}`,
+    (shown) => shown === `${makeVisible(token.text)} at ${place}`,
+    SCORED_WITHIN,
+  );
+  await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ state: 'attached' });
 }
 
 /** Waits until the status bar shows a mean surprisal per token. */

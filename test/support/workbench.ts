@@ -409,6 +409,16 @@ export class Workbench {
     await this.page.keyboard.type(text, { delay: 5 });
   }
 
+  /** Reloads the window as the user does, and waits until the workbench is there again. */
+  async reloadWindow(): Promise<void> {
+    // What a page has kept reaches VS Code's storage a moment later.
+    await this.page.waitForTimeout(1000);
+    const loaded = this.page.waitForEvent('load', { timeout: 60_000 });
+    await this.runCommand('Developer: Reload Window');
+    await loaded;
+    await this.page.locator('.explorer-folders-view .monaco-list-row').first().waitFor({ timeout: 60_000 });
+  }
+
   /** Changes settings, as an edit of settings.json does; undefined removes one. */
   async changeSettings(changes: Record<string, unknown>): Promise<void> {
     await this.server.changeSettings(changes);

@@ -11,7 +11,20 @@ import { numberField, slider, textButton } from '../controls';
 import { html, setAttribute, setProperty, setShown, setText, svg } from '../dom';
 import { count, fixed, numeral, probability, probabilityNumber, shortAmount } from '../format';
 import { linked } from '../link';
-import { aligned, fraction, named, row, type Slot, same, slot, sub, sum, sup, variable } from '../math';
+import {
+  aligned,
+  formulaFrame,
+  fraction,
+  linkedSlot,
+  named,
+  row,
+  same,
+  slot,
+  sub,
+  sum,
+  sup,
+  variable,
+} from '../math';
 import type { MakeView } from '../view';
 import './distribution.css';
 import './sideBySide.css';
@@ -460,19 +473,7 @@ function makeSoftmax(): Part {
     'div',
     { class: 'softmax' },
     html('h3', { text: strings.softmax }),
-    html(
-      'div',
-      { class: 'side-by-side' },
-      html(
-        'div',
-        {
-          class: 'formula-frame',
-          attributes: { tabindex: '0', role: 'group', 'aria-label': strings.softmax },
-        },
-        formula,
-      ),
-      steps.element,
-    ),
+    html('div', { class: 'side-by-side' }, formulaFrame(strings.softmax, formula), steps.element),
   );
   return {
     element,
@@ -498,12 +499,6 @@ function makeSoftmax(): Part {
 /** The token's logit out of the same run as those of its rivals, so that the largest minus itself is 0. */
 function rankedLogit({ token, tempered }: Shown): number {
   return token.top.find(({ id }) => id === token.target.id)?.logit ?? tempered.targetLogit;
-}
-
-function linkedSlot(name: string): Slot {
-  const made = slot();
-  linked(name, made.element);
-  return made;
 }
 
 const bracketed = (value: number) => (value < 0 ? `(${fixed(value, 4)})` : fixed(value, 4));

@@ -27,7 +27,9 @@ import {
   aligned,
   apply,
   constant,
+  formulaFrame,
   fraction,
+  linkedSlot,
   named,
   operator,
   row,
@@ -174,11 +176,11 @@ function makeFormula(): Part {
   const basePower = slot();
   const exponent = slot();
   const baseNumber = slot();
-  const mantissa = slot('probability-value');
-  const power = makePower(linkedSlot('q', mantissa));
-  linkedSlot('s', nats);
-  linkedSlot('s', amount);
-  linkedSlot('s', exponent);
+  const mantissa = linkedSlot('q', 'probability-value');
+  const power = makePower(mantissa);
+  linked('s', nats.element);
+  linked('s', amount.element);
+  linked('s', exponent.element);
   const logarithm = sub(named('log'), baseOfLog.element);
   const natural = named('ln');
   const formula = aligned(
@@ -215,14 +217,7 @@ function makeFormula(): Part {
     [same(), '=', power.element],
   );
   const conversion = formula.querySelectorAll('mtr')[4];
-  const element = html(
-    'div',
-    {
-      class: 'formula-frame',
-      attributes: { tabindex: '0', role: 'group', 'aria-label': strings.formula },
-    },
-    formula,
-  );
+  const element = formulaFrame(strings.formula, formula);
   return {
     element,
     update({ unit, tempered, logit: z, nats: value }) {
@@ -255,11 +250,6 @@ function makeFormula(): Part {
 function writeBase(made: Slot, unit: PanelUnit): void {
   made.write(BASES[unit]);
   made.element.classList.toggle('variable', unit === 'nats');
-}
-
-function linkedSlot(name: string, made: Slot): Slot {
-  linked(name, made.element);
-  return made;
 }
 
 /** A probability as a decimal number, or as a power of ten where that says more. */
@@ -543,7 +533,7 @@ function makeTerms(
   sign: string,
   name: string,
 ): { element: MathMLElement; write(texts: readonly string[]): void } {
-  const terms = Array.from({ length: FIRST_TERMS + 1 }, () => linkedSlot(name, slot(`joint-${name}-term`)));
+  const terms = Array.from({ length: FIRST_TERMS + 1 }, () => linkedSlot(name, `joint-${name}-term`));
   // Signs stand beside the terms and not in rows with them: at the start of a row they would lose their spaces.
   const signs = terms.slice(1).map(() => operator(sign));
   const dots = [operator(sign), operator('…')];
@@ -575,14 +565,14 @@ function makeTerms(
 function makeJointFormula(): Part {
   const product = makeTerms('·', 'product');
   const total = makeTerms('+', 'sum');
-  const joint = slot('joint-probability');
-  const power = makePower(linkedSlot('product', joint), false);
-  const sumSlot = linkedSlot('sum', slot('joint-sum'));
+  const joint = linkedSlot('product', 'joint-probability');
+  const power = makePower(joint, false);
+  const sumSlot = linkedSlot('sum', 'joint-sum');
   const sumUnit = wordSlot();
   const base = slot();
   const baseAgain = slot();
-  const exponent = linkedSlot('sum', slot());
-  const power10 = linkedSlot('product', slot('joint-power'));
+  const exponent = linkedSlot('sum');
+  const power10 = linkedSlot('product', 'joint-power');
   const symbols = (name: string, sign: string, link: string) =>
     linked(
       link,
@@ -613,14 +603,7 @@ function makeJointFormula(): Part {
       ),
     ],
   );
-  const element = html(
-    'div',
-    {
-      class: 'formula-frame',
-      attributes: { tabindex: '0', role: 'group', 'aria-label': strings.jointFormula },
-    },
-    formula,
-  );
+  const element = formulaFrame(strings.jointFormula, formula);
   return {
     element,
     update({ tokens, unit }) {

@@ -17,9 +17,10 @@ import {
   aligned,
   apply,
   constant,
+  formulaFrame,
   fraction,
+  linkedSlot,
   row,
-  type Slot,
   same,
   slot,
   sub,
@@ -114,13 +115,6 @@ export const makeLoss: MakeView = (host) => {
   };
 };
 
-const frameOf = (label: string, formula: Node) =>
-  html(
-    'div',
-    { class: 'formula-frame', attributes: { tabindex: '0', role: 'group', 'aria-label': label } },
-    formula,
-  );
-
 const heading = (text: string) => html('h3', { class: 'loss-heading', text });
 
 // ---- The cross-entropy: formula and terms ----
@@ -134,13 +128,6 @@ const divergenceSymbol = () =>
   linked('divergence', row(constant('KL'), '(', variable('p'), '‖', variable('q'), ')'));
 const entropySymbol = () => linked('entropy', row(variable('H'), '(', variable('q'), ')'));
 const logOf = (index: string) => row(apply('log'), sub(q(), variable(index)));
-
-/** A slot whose number belongs to something in the picture. */
-function linkedSlot(name: string, test?: string): Slot {
-  const made = slot(test);
-  linked(name, made.element);
-  return made;
-}
 
 function makeCrossEntropy(): Part {
   const keeps = slot();
@@ -173,7 +160,7 @@ function makeCrossEntropy(): Part {
     [same(), '=', row(total.element, unitWord.element)],
   );
   const terms = makeTerms();
-  const element = html('div', { class: 'loss-pair' }, frameOf(strings.formula, formula), terms.element);
+  const element = html('div', { class: 'loss-pair' }, formulaFrame(strings.formula, formula), terms.element);
   return {
     element,
     update(shown) {
@@ -551,7 +538,7 @@ function makeSurprise(): Part {
     'div',
     { class: 'loss-pair' },
     html('div', {}, verdict, sentence),
-    frameOf(strings.standardFormula, formula),
+    formulaFrame(strings.standardFormula, formula),
   );
   return {
     element,

@@ -1,7 +1,8 @@
 /** The top of the page: which document, which model, in which unit, pinned or not, and how far the scoring is. */
 import type { PanelState, PanelUnit } from '../../src/panel/messages';
-import { html, setAttribute, setProperty, setShown, setText, svg } from '../dom';
+import { html, setAttribute, setShown, setText, svg } from '../dom';
 import { count } from '../format';
+import { progressBar } from '../progress';
 import { strings } from '../strings';
 import { choice } from '../toolkit';
 import type { Host, View } from '../view';
@@ -19,22 +20,9 @@ export function makeHeader(host: Host): View {
   unit.element.setAttribute('data-testid', 'unit');
   unit.element.classList.add('unit');
   const pin = makePin((pinned) => host.post({ type: 'pin', pinned }));
-  const bar = html('div', { class: 'progress-bar' });
-  const track = html(
-    'div',
-    {
-      class: 'progress-track',
-      attributes: {
-        role: 'progressbar',
-        'aria-label': strings.progress,
-        'aria-valuemin': '0',
-        'aria-valuemax': '100',
-      },
-    },
-    bar,
-  );
+  const track = progressBar(strings.progress);
   const progressText = html('p', { class: 'quiet small', test: 'progress' });
-  const progress = html('div', { class: 'progress' }, track, progressText);
+  const progress = html('div', { class: 'progress' }, track.element, progressText);
   const element = html(
     'header',
     { class: 'header' },
@@ -60,9 +48,7 @@ export function makeHeader(host: Host): View {
       const { done, label } = progressOf(state);
       setShown(progress, label !== '');
       setText(progressText, label);
-      setProperty(bar, '--share', done ?? 0);
-      bar.classList.toggle('endless', done === undefined);
-      setAttribute(track, 'aria-valuenow', done === undefined ? undefined : String(Math.round(100 * done)));
+      track.set(done);
     },
   };
 }

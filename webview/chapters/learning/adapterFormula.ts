@@ -2,7 +2,20 @@
 import { html, mathml, setShown } from '../../dom';
 import { count } from '../../format';
 import { linked } from '../../link';
-import { aligned, constant, fraction, operator, row, same, slot, sub, sum, sup, variable } from '../../math';
+import {
+  aligned,
+  constant,
+  formulaFrame,
+  fraction,
+  operator,
+  row,
+  same,
+  slot,
+  sub,
+  sum,
+  sup,
+  variable,
+} from '../../math';
 import type { PageState } from '../../view';
 import { learningStrings as strings } from '../learning.strings';
 import { significantText } from './numbers';
@@ -81,15 +94,7 @@ export function makeAdapterFormula(): AdapterFormula {
   const element = html(
     'div',
     { class: 'learning-stack' },
-    html(
-      'div',
-      {
-        class: 'formula-frame',
-        attributes: { tabindex: '0', role: 'group', 'aria-label': strings.adapterFormula },
-      },
-      bias.element,
-      lowRank.element,
-    ),
+    formulaFrame(strings.adapterFormula, bias.element, lowRank.element),
     html(
       'p',
       { class: 'learning-parameters quiet', test: 'parameters' },

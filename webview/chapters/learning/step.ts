@@ -17,7 +17,7 @@ import { slider, textButton } from '../../controls';
 import { html, setShown, setText } from '../../dom';
 import { count, fixed, probability, surprisal } from '../../format';
 import { linked } from '../../link';
-import { aligned, fraction, operator, row, same, slot, sub, variable } from '../../math';
+import { aligned, formulaFrame, fraction, operator, row, same, slot, sub, variable } from '../../math';
 import type { Host, PageState, View } from '../../view';
 import { learningStrings as strings } from '../learning.strings';
 import { makeGradientChart } from './gradientChart';
@@ -323,11 +323,7 @@ function makeFormula(): Formula {
     ],
     [same(), '=', next.element],
   );
-  const element = html(
-    'div',
-    { class: 'formula-frame', attributes: { tabindex: '0', role: 'group', 'aria-label': strings.formula } },
-    formula,
-  );
+  const element = formulaFrame(strings.formula, formula);
   return {
     element,
     update(descent, size) {

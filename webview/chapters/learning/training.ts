@@ -3,9 +3,10 @@ import { perplexity } from '../../../src/loss/formulas';
 import type { TrainingOptions, TrainingPoint } from '../../../src/loss/training';
 import type { PanelTraining, PanelUnit } from '../../../src/panel/messages';
 import { numberField, select, slider, textButton } from '../../controls';
-import { html, setAttribute, setProperty, setShown, setText } from '../../dom';
+import { html, setShown, setText } from '../../dom';
 import { count, rounded, shortAmount } from '../../format';
 import { linked } from '../../link';
+import { progressBar } from '../../progress';
 import type { Host, PageState, View } from '../../view';
 import { learningStrings as strings } from '../learning.strings';
 import { makeAdapterFormula } from './adapterFormula';
@@ -39,20 +40,7 @@ export function makeTraining(host: Host): View {
 
   const kind = html('strong', { test: 'training-state', attributes: { role: 'status' } });
   const reached = html('span', { class: 'quiet', test: 'training-progress' });
-  const bar = html('div', { class: 'progress-bar' });
-  const track = html(
-    'div',
-    {
-      class: 'progress-track',
-      attributes: {
-        role: 'progressbar',
-        'aria-label': strings.progress,
-        'aria-valuemin': '0',
-        'aria-valuemax': '100',
-      },
-    },
-    bar,
-  );
+  const track = progressBar(strings.progress);
   const tokens = html('p', { class: 'quiet', test: 'training-tokens' });
   const problem = html('p', { class: 'notice', test: 'training-problem', attributes: { role: 'alert' } });
   const otherOptions = html('p', {
@@ -64,7 +52,7 @@ export function makeTraining(host: Host): View {
     'div',
     { class: 'learning-status' },
     html('p', {}, kind, ' ', reached),
-    track,
+    track.element,
     tokens,
     problem,
   );
@@ -117,10 +105,9 @@ export function makeTraining(host: Host): View {
           ? strings.starting
           : '',
     );
-    setShown(track, isRunning);
+    setShown(track.element, isRunning);
     const share = training && last ? Math.min(1, last.epoch / training.options.epochs) : 0;
-    setProperty(bar, '--share', share.toFixed(4));
-    setAttribute(track, 'aria-valuenow', String(Math.round(100 * share)));
+    track.set(share);
     setShown(tokens, training !== undefined && training.tokens.training > 0);
     if (training) {
       setText(tokens, strings.tokens(count(training.tokens.training), count(training.tokens.evaluation)));

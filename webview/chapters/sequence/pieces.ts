@@ -12,7 +12,19 @@ import { slider } from '../../controls';
 import { html, setAttribute, setText, svg } from '../../dom';
 import { count, fixed, fixedAmount, rounded } from '../../format';
 import { linked } from '../../link';
-import { aligned, apply, constant, operator, row, slot, sub, sum, variable, words } from '../../math';
+import {
+  aligned,
+  apply,
+  constant,
+  formulaFrame,
+  operator,
+  row,
+  slot,
+  sub,
+  sum,
+  variable,
+  words,
+} from '../../math';
 import { pixels, placeText, showMark } from '../../svg';
 import { sequenceStrings as strings } from '../sequence.strings';
 import { type Box, makeAxes, makeLegend } from './axes';
@@ -190,12 +202,8 @@ function makeIdentity(): { element: HTMLElement; update(sequence: PanelSequence)
   ] as const) {
     linked(name, element);
   }
-  const element = html(
-    'div',
-    {
-      class: 'formula-frame',
-      attributes: { tabindex: '0', role: 'group', 'aria-label': strings.piecesTitle },
-    },
+  const element = formulaFrame(
+    strings.piecesTitle,
     aligned(
       [
         linked('total', row(sum(variable('t')), sub(variable('s'), variable('t')))),

@@ -8,11 +8,12 @@ import {
   aligned,
   apply,
   constant,
+  formulaFrame,
   fraction,
+  linkedSlot,
   operator,
   row,
   same,
-  slot,
   sub,
   sum,
   sup,
@@ -42,11 +43,7 @@ function makeFrame(label: string, test: string, formula: MathMLElement) {
     html('h3', { class: 'quiet', text: label }),
     html('p', {}, value),
     note,
-    html(
-      'div',
-      { class: 'formula-frame', attributes: { tabindex: '0', role: 'group', 'aria-label': label } },
-      formula,
-    ),
+    formulaFrame(label, formula),
   );
   return { element, value, note };
 }
@@ -136,10 +133,4 @@ export function makeBitsPerByte(): Measure {
       value.write(perByte);
     },
   };
-}
-
-function linkedSlot(name: string, test?: string) {
-  const made = slot(test);
-  linked(name, made.element);
-  return made;
 }
