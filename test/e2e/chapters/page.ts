@@ -1,0 +1,224 @@
+/** The explainer panel's page as the tests of its chapters read it. */
+import assert from 'node:assert/strict';
+import type { Frame, Locator } from 'playwright-core';
+import type { ReportToken } from '../../../src/cli/report';
+import { Engine } from '../../../src/engine/client';
+import type { ChapterName } from '../../../webview/settings';
+import { DEMO, ENGINE_HOST, MODEL } from '../../support/paths';
+import { scoreText } from '../../support/scoring';
+import { openWorkbench, type Workbench } from '../../support/workbench';
+import {
+  DEMO_FILE,
+  demoText,
+  eventually,
+  panelExplains,
+  plain,
+  type Reference,
+  SETTINGS,
+  scoreWithCommandLine,
+  textIn,
+} from '../support';
+
+/** A text whose end has the words of its beginning: there is something to be learnt. */
+export const PROSE_FILE = 'origin.md';
+
+/** The number in a text such as "1,234.5 bits", "−0.9000", "0.12 %" or "3.1 × 10⁻⁵". */
+export function numberIn(text: string): number {
+  const [, sign, digits, , exponent] =
+    /([-−]?)\s*(\d[\d,]*(?:\.\d+)?)(\s*×\s*10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?/u.exec(plain(text)) ?? [];
+  assert.ok(digits !== undefined, `there is no number in “${text}”`);
+  const power =
+    exponent === undefined ? 0 : Number([...exponent].map((digit) => SUPERSCRIPTS[digit]).join(''));
+  return (sign ? -1 : 1) * Number(digits.replaceAll(',', '')) * 10 ** power;
+}
+
+const SUPERSCRIPTS: Record<string, string> = Object.fromEntries(
+  [...'⁰¹²³⁴⁵⁶⁷⁸⁹⁻'].map((digit, index) => [digit, '0123456789-'[index]]),
+);
+
+/** Attribute of elements whose text a test has compared. */
+const CHECKED = 'data-checked';
+
+/** A panel beside an editor, the numbers that it has to show, and ways to read it. */
+export class ChapterPage {
+  /** The page itself; another one after a reload of the window. */
+  frame: Frame;
+
+  private constructor(
+    readonly workbench: Workbench,
+    /** The code in the editor, scored by the command line. */
+    readonly reference: Reference,
+    /** The prose beside it, scored by the command line. */
+    readonly prose: Reference,
+    /** The token that the panel explains: a wrong variable. */
+    readonly wrong: ReportToken,
+    /** The model's logits before that token, from an engine of the test's own. */
+    readonly logits: Float32Array,
+    frame: Frame,
+  ) {
+    this.frame = frame;
+  }
+
+  /** Opens the code and the panel beside it, at the wrong variable. */
+  static async open(): Promise<ChapterPage> {
+    const code = await demoText();
+    const [[reference, prose], workbench] = await Promise.all([
+      scoreWithCommandLine([code, await demoText(PROSE_FILE)]),
+      openWorkbench({
+        workspace: DEMO,
+        settings: { ...SETTINGS, '[markdown]': { 'editor.wordWrap': 'off' } },
+        size: { width: 1440, height: 1000 },
+      }),
+    ]);
+    const wrong = reference.token(reference.lineOf('- median)'), ' median');
+    const settings = { folder: MODEL, device: 'cpu', threads: 0 } as const;
+    const engine = new Engine({ hostPath: ENGINE_HOST, settings });
+    let logits: Float32Array;
+    try {
+      const { score } = await scoreText(engine, 'demo', code);
+      const index = reference.report.tokens.indexOf(wrong);
+      const [distribution] = await engine.distributions('demo', score, [index], 1, true);
+      logits = distribution.logits as Float32Array;
+    } finally {
+      await engine.stop();
+      engine.dispose();
+    }
+    await workbench.openFile(DEMO_FILE);
+    await workbench.goTo(wrong.line, wrong.column);
+    await workbench.runCommand('Surprisal: Open Explainer Panel');
+    const frame = await workbench.panelFrame();
+    const page = new ChapterPage(workbench, reference, prose, wrong, logits, frame);
+    await page.explains(wrong);
+    return page;
+  }
+
+  /** Waits until the page explains a token, all of it. */
+  explains(token: ReportToken): Promise<void> {
+    return panelExplains(this.frame, token);
+  }
+
+  /** The text of the first element of this name. */
+  text(test: string): Promise<string> {
+    return textIn(this.frame, test);
+  }
+
+  /** The first element of this name. */
+  find(test: string): Locator {
+    return this.frame.getByTestId(test).first();
+  }
+
+  async openChapter(name: ChapterName): Promise<void> {
+    await this.frame.getByTestId(`tab-${name}`).click();
+    await this.frame.getByTestId(`chapter-${name}`).waitFor();
+  }
+
+  /** Asserts that an element shows a number, and counts it as compared, see {@link unchecked}. */
+  async showsNear(test: string | Locator, value: number, tolerance: number): Promise<void> {
+    const element = typeof test === 'string' ? this.find(test) : test;
+    const shown = await this.read(element);
+    assert.ok(
+      Math.abs(numberIn(shown) - value) <= tolerance,
+      `${typeof test === 'string' ? test : ''}: “${shown}” is shown instead of ${value}`,
+    );
+  }
+
+  /** Asserts that an element shows a text, and counts it as compared, see {@link unchecked}. */
+  async showsText(test: string | Locator, expected: readonly string[]): Promise<void> {
+    const shown = await this.read(typeof test === 'string' ? this.find(test) : test);
+    assert.ok(
+      expected.map(plain).includes(shown),
+      `${typeof test === 'string' ? test : ''}: “${shown}” is shown instead of “${expected[0]}”`,
+    );
+  }
+
+  /** Forgets what has been read so far: all numbers have to be compared again. */
+  async startChecking(): Promise<void> {
+    await this.frame.locator('html').evaluate((root, name) => {
+      for (const element of root.querySelectorAll(`[${name}]`)) {
+        element.removeAttribute(name);
+      }
+    }, CHECKED);
+  }
+
+  /** The text of an element that the caller compares: it counts as compared, see {@link unchecked}. */
+  async read(element: Locator): Promise<string> {
+    const text: string = await element.first().evaluate((node, name) => {
+      node.setAttribute(name, '');
+      return node.textContent ?? '';
+    }, CHECKED);
+    return plain(text);
+  }
+
+  /**
+   * What a part of the page shows with a digit in it and no test has read: texts of elements that are on screen, but
+   * for axes' values (class `tick`), constants of formulas, names of tokens, and what only a screen reader reads.
+   * @param allowed texts that are words and not numbers of this token, such as a heading with a digit in it
+   */
+  async unchecked(test: string, allowed: readonly RegExp[] = []): Promise<string[]> {
+    const texts: string[] = await this.find(test).evaluate((root, checked) => {
+      const found: string[] = [];
+      const { document } = root.ownerDocument.defaultView;
+      const walker = document.createTreeWalker(root, 4);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const parent = node.parentElement;
+        if (
+          /\d/.test(node.textContent) &&
+          parent.getClientRects().length > 0 &&
+          !parent.closest(`[${checked}], .tick, mn:not(.slot), .spoken, .chart-tools, .token-name`)
+        ) {
+          found.push(
+            `${parent.getAttribute('data-testid') ?? parent.getAttribute('class') ?? parent.tagName}: ${node.textContent}`,
+          );
+        }
+      }
+      return found;
+    }, CHECKED);
+    return texts.map(plain).filter((text) => !allowed.some((pattern) => pattern.test(text)));
+  }
+
+  /** Sets a slider as dragging its thumb does. */
+  async setSlider(test: string, position: number): Promise<void> {
+    await this.frame.getByTestId(test).evaluate((element, value) => {
+      element.value = String(value);
+      element.dispatchEvent(new element.ownerDocument.defaultView.Event('input', { bubbles: true }));
+    }, position);
+  }
+
+  /** Sets a field with a number in it as typing and leaving it does. */
+  async setNumber(test: string, value: number): Promise<void> {
+    const field = this.frame.getByTestId(test);
+    await field.fill(String(value));
+    await field.press('Tab');
+  }
+
+  chooseUnit(unit: string): Promise<void> {
+    return this.frame.getByTestId('unit').getByText(unit, { exact: true }).click();
+  }
+
+  /** The rows of the table behind a chart. */
+  async tableOf(test: string): Promise<string[][]> {
+    const toggle = this.frame.getByTestId(`${test}-show-table`);
+    await this.frame.getByTestId(test).hover();
+    await toggle.click();
+    const rows: string[][] = await this.frame
+      .getByTestId(`${test}-table`)
+      .locator('tbody tr')
+      .evaluateAll((elements) => elements.map((row) => [...row.cells].map((cell) => cell.textContent)));
+    await toggle.click();
+    return rows.map((row) => row.map(plain));
+  }
+
+  /** Waits until something that throws while it is not so does not throw any more. */
+  async becomes(what: string, check: () => Promise<void>, timeout = 5000): Promise<void> {
+    await eventually(
+      what,
+      () =>
+        check().then(
+          () => '',
+          (error: Error) => error.message,
+        ),
+      (problem) => problem === '',
+      timeout,
+    );
+  }
+}
