@@ -135,6 +135,14 @@ export class EditorPanelSource implements PanelSource, vscode.Disposable {
     }
   }
 
+  score(document: vscode.TextDocument): void {
+    this.#scores.allowLarge(document);
+  }
+
+  openFile(): void {
+    void vscode.commands.executeCommand('workbench.action.quickOpen');
+  }
+
   train(document: vscode.TextDocument, options: TrainingOptions): void {
     this.#trainings.train(document, options);
   }
@@ -194,7 +202,10 @@ function problemOf(state: DocumentState): DocumentProblem | undefined {
     return {
       kind: 'unsupported',
       message: vscode.l10n.t('The document is too large to be scored by itself.'),
-      advice: vscode.l10n.t('Choose "Score This Document" in the menu behind the status bar item.'),
+      advice: vscode.l10n.t(
+        'It can be scored all the same, which takes a while; what is visible comes first.',
+      ),
+      remedy: 'score',
     };
   }
   return undefined;

@@ -153,8 +153,14 @@ export type PanelStatus =
   | { readonly kind: 'no-document' }
   /** There is a document without a single token. */
   | { readonly kind: 'empty' }
-  /** There is a document that cannot be scored (too large, say). */
-  | { readonly kind: 'unsupported'; readonly message: string; readonly advice: string }
+  /** There is a document that has no scores as things are (too large, say). */
+  | {
+      readonly kind: 'unsupported';
+      readonly message: string;
+      readonly advice: string;
+      /** What the page offers to do about it: score it all the same, or let go of a document that is gone. */
+      readonly remedy?: 'score' | 'unpin';
+    }
   /** The engine is off. */
   | { readonly kind: 'off' }
   /** `progress` is a share from 0 to 1, where it is known. */
@@ -223,4 +229,8 @@ export type FromPage =
   | { readonly type: 'stopTraining' }
   /** Colour the editor by the losses after training, or as before. */
   | { readonly type: 'showTrained'; readonly shown: boolean }
-  | { readonly type: 'retry' };
+  | { readonly type: 'retry' }
+  /** Score the document although it is large. */
+  | { readonly type: 'score' }
+  /** Let the user choose a file to open. */
+  | { readonly type: 'openFile' };

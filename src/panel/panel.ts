@@ -15,7 +15,7 @@ import type {
   PanelUnit,
   ToPage,
 } from './messages';
-import { moveOffset, type Pin } from './pin';
+import { moveOffset, type Pin, renamedTo } from './pin';
 import { alone, SeriesSender } from './series';
 import type { PanelEditor, PanelSource } from './source';
 import {
@@ -211,6 +211,12 @@ export class ExplainerPanel implements vscode.Disposable {
         this.#source.retry();
         this.#follower.retry();
         break;
+      case 'score':
+        this.#onDocument((document) => this.#source.score(document));
+        break;
+      case 'openFile':
+        this.#source.openFile();
+        break;
     }
   }
 
@@ -333,9 +339,9 @@ export class ExplainerPanel implements vscode.Disposable {
 
   #renamed(files: readonly { readonly oldUri: vscode.Uri; readonly newUri: vscode.Uri }[]): void {
     const pin = this.#pin;
-    const renamed = pin && files.find(({ oldUri }) => oldUri.toString() === pin.uri);
-    if (renamed) {
-      this.#pin = { ...pin, uri: renamed.newUri.toString() };
+    const uri = pin && renamedTo(pin.uri, files);
+    if (uri !== undefined) {
+      this.#pin = { ...pin, uri };
       this.#moved();
     }
   }
@@ -431,6 +437,7 @@ export class ExplainerPanel implements vscode.Disposable {
             kind: 'unsupported',
             message: vscode.l10n.t('{0} cannot be opened any more.', name),
             advice: vscode.l10n.t('Unpin the panel to have it follow the cursor again.'),
+            remedy: 'unpin',
           }
         : undefined,
     };

@@ -32,6 +32,24 @@ export function moveOffset(offset: number, changes: readonly OffsetChange[]): nu
   return moved;
 }
 
+/**
+ * What a document's URI is after files and folders were renamed or moved.
+ * @param files their URIs, or anything that is written as one
+ * @returns undefined when it is as it was
+ */
+export function renamedTo(
+  uri: string,
+  files: readonly { readonly oldUri: { toString(): string }; readonly newUri: { toString(): string } }[],
+): string | undefined {
+  for (const { oldUri, newUri } of files) {
+    const before = oldUri.toString();
+    if (uri === before || uri.startsWith(`${before}/`)) {
+      return newUri.toString() + uri.slice(before.length);
+    }
+  }
+  return undefined;
+}
+
 /** Reads what a page has kept with `setState`: the pin of a restored panel, if it had one. */
 export function pinFrom(kept: unknown): Pin | undefined {
   const state = member(kept, 'state');

@@ -67,6 +67,10 @@ export interface PanelSource {
   setUnit(unit: PanelUnit): void;
   /** The user wants a failed, or switched off, engine to be tried again. */
   retry(): void;
+  /** The user wants a document scored although it is large. */
+  score(document: vscode.TextDocument): void;
+  /** The user wants to choose a file to open. */
+  openFile(): void;
   /** Begins to train an adapter on a document; what came of an earlier training is given up. */
   train(document: vscode.TextDocument, options: TrainingOptions): void;
   /** Ends a document's training; what was learnt up to there stays. */

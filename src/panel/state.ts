@@ -66,6 +66,8 @@ export interface DocumentProblem {
   readonly message: string;
   /** One sentence: what to do about it. */
   readonly advice: string;
+  /** What the page offers to do about it. */
+  readonly remedy?: 'score' | 'unpin';
 }
 
 /** The document that the panel explains. */

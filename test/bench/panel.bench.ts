@@ -24,7 +24,10 @@ import { machine, type Row, report, spreadOf, type Yardstick } from './report';
 const OPEN_LIMIT: Yardstick = { name: 'the limit of 500 ms', milliseconds: 500 };
 const FOLLOW_LIMIT: Yardstick = { name: 'the limit of 100 ms', milliseconds: 100 };
 
-const OPENINGS = 16;
+/** In one window, ours and VS Code's preview in turn. */
+const OPENINGS = 10;
+/** The first webview of a window: that many windows for ours and for VS Code's preview, in turn. */
+const FRESH_WINDOWS = 5;
 /** Per chapter. */
 const STEPS = 15;
 /** Steps of a chapter that do not count: code runs for the first time, and is compiled meanwhile. */
@@ -35,6 +38,9 @@ const PAUSE = 300;
 const FIRST_LINE = 6;
 
 const COMMAND = 'Surprisal: Open Explainer Panel';
+/** What the panel's opening is compared with: a webview of VS Code's own, beside the editor as well. */
+const PREVIEW = 'Markdown: Open Locked Preview to the Side';
+const PREVIEWED_FILE = 'origin.md';
 
 /** Durations of one kind of event, in milliseconds, from the key press on. */
 interface Follow {
@@ -82,33 +88,55 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
   return performance.now() - before;
 }
 
-/** Opens the panel with the command, from the keyboard; the clock starts with the key that runs it. */
-async function open(workbench: Workbench) {
-  const { page } = workbench;
+/** Runs a command from the keyboard, and returns when the key that runs it was pressed. */
+async function press({ page }: Workbench, command: string): Promise<() => Promise<number>> {
   const widget = page.locator('.quick-input-widget');
   await page.keyboard.press('F1');
   await widget.waitFor({ state: 'visible' });
-  await widget.locator('.quick-input-box input').fill(`>${COMMAND}`);
+  await widget.locator('.quick-input-box input').fill(`>${command}`);
   await widget
-    .locator('.quick-input-list .monaco-list-row.focused .label-name', { hasText: COMMAND })
+    .locator('.quick-input-list .monaco-list-row.focused .label-name', { hasText: command })
     .waitFor();
   await pause(PAUSE);
   await takeRecording(page);
   await page.keyboard.press('Enter');
+  return async () => {
+    const enter = (await takeRecording(page)).keys.find(({ key }) => key === 'Enter');
+    assert.ok(enter, 'the page has seen no Enter');
+    return enter.at;
+  };
+}
+
+/** Opens the panel with the command; the clock starts with the key that runs it. */
+async function open(workbench: Workbench) {
+  const pressed = await press(workbench, COMMAND);
   const frame = await workbench.panelFrame();
   const recording = await whenShown(frame, ({ busy }) => !busy);
-  const enter = (await takeRecording(page)).keys.find(({ key }) => key === 'Enter');
-  assert.ok(enter, 'the page has seen no Enter');
+  const enter = await pressed();
   assert.ok(recording.files && recording.built, 'the frame has not loaded the page');
   const shown = recording.shown.find(({ busy }) => !busy)!;
   return {
     frame,
-    framed: recording.began - enter.at,
-    asked: recording.files.asked - enter.at,
-    loaded: recording.files.loaded - enter.at,
-    built: recording.built - enter.at,
-    shown: shown.at - enter.at,
+    framed: recording.began - enter,
+    asked: recording.files.asked - enter,
+    loaded: recording.files.loaded - enter,
+    built: recording.built - enter,
+    told: recording.messages.find(({ type }) => type === 'state')!.at - enter,
+    answered: recording.messages.find(({ type }) => type === 'logits')!.at - enter,
+    shown: shown.at - enter,
   };
+}
+
+/** Milliseconds that VS Code's own preview of a Markdown file, all of it text, takes to open. */
+async function openPreview(workbench: Workbench): Promise<number> {
+  const pressed = await press(workbench, PREVIEW);
+  const frame = await workbench.panelFrame();
+  const previewed = await eventually(
+    'the preview should be there',
+    async () => (await takeRecording(frame)).previewed,
+    (at) => at !== undefined,
+  );
+  return previewed! - (await pressed());
 }
 
 /** Waits until the panel has shown something, and returns what was recorded on the way. */
@@ -130,18 +158,40 @@ async function whenShown(frame: Frame, isRight: (shown: Shown) => boolean): Prom
   };
 }
 
-async function close(workbench: Workbench): Promise<void> {
-  const tab = workbench.page.locator('.tab', { hasText: 'Surprisal' });
+/** Closes the webview whose tab has this in its name. */
+async function close({ page }: Workbench, name: string): Promise<void> {
+  const tab = page.locator('.tab', { hasText: name });
   await tab.hover();
   await tab.locator('.codicon-close').click();
-  await workbench.page.locator('iframe.webview').waitFor({ state: 'detached' });
-  await focusEditor(workbench);
+  await page.locator('iframe.webview').waitFor({ state: 'detached' });
 }
 
 /** With the mouse: a key that is pressed right after a click into a webview may reach neither of the two. */
-async function focusEditor({ page }: Workbench): Promise<void> {
-  await page.locator('.tab .label-name', { hasText: DEMO_FILE }).click();
+async function focusEditor({ page }: Workbench, file = DEMO_FILE): Promise<void> {
+  await page.getByRole('tab', { name: new RegExp(`^${file}`) }).click();
   await page.locator('.editor-group-container.active .monaco-editor.focused').waitFor();
+}
+
+/** A window with a file in it, all of it scored, and nothing opened beside it. */
+async function openWindow(file: string): Promise<Workbench> {
+  const workbench = await openWorkbench({
+    workspace: DEMO,
+    settings: { 'surprisal.device': 'cpu', 'surprisal.heatmap.enabled': true },
+    size: { width: 1440, height: 900 },
+  });
+  await workbench.openFile(file);
+  await isScored(workbench);
+  await recordIn(workbench.page);
+  return workbench;
+}
+
+function isScored(workbench: Workbench): Promise<unknown> {
+  return eventually(
+    'the document should be scored',
+    () => workbench.statusBarText(),
+    (status) => /[\d.]+ bits\/token/.test(status),
+    SCORED_WITHIN,
+  );
 }
 
 /** Moves the cursor by one character, and measures if that leads to another token. */
@@ -169,6 +219,18 @@ async function step(workbench: Workbench, frame: Frame, places: Places, offset: 
     answered: logits.at - pressed.at,
     shown: shown.find(isRight)!.at - pressed.at,
   };
+}
+
+/** What an opening's time is made of. */
+function partsOf(openings: readonly Awaited<ReturnType<typeof open>>[]): Row[] {
+  return [
+    { name: '  until VS Code has made the frame', samples: openings.map(({ framed }) => framed) },
+    { name: '  until VS Code has put the page in it', samples: openings.map(({ asked }) => asked) },
+    { name: '  until script and style sheet are there', samples: openings.map(({ loaded }) => loaded) },
+    { name: '  until the page is built', samples: openings.map(({ built }) => built) },
+    { name: '  until the first state is in the page', samples: openings.map(({ told }) => told) },
+    { name: '  until the model’s answer is in the page', samples: openings.map(({ answered }) => answered) },
+  ];
 }
 
 async function main(): Promise<void> {
@@ -202,32 +264,41 @@ async function main(): Promise<void> {
     engineAlone.length = 0;
     headAlone.length = 0;
 
-    workbench = await openWorkbench({
-      workspace: DEMO,
-      settings: { 'surprisal.device': 'cpu', 'surprisal.heatmap.enabled': true },
-      size: { width: 1440, height: 900 },
-    });
-    const window = workbench;
-    await window.openFile(DEMO_FILE);
-    await eventually(
-      'the document should be scored',
-      () => window.statusBarText(),
-      (status) => /[\d.]+ bits\/token/.test(status),
-      SCORED_WITHIN,
-    );
-    await recordIn(window.page);
+    const fresh: Awaited<ReturnType<typeof open>>[] = [];
+    const freshPreviews: number[] = [];
+    for (let i = 0; i < FRESH_WINDOWS; i++) {
+      workbench = await openWindow(DEMO_FILE);
+      await workbench.goTo(FIRST_LINE + i, 6);
+      fresh.push(await open(workbench));
+      await workbench.close();
+      workbench = await openWindow(PREVIEWED_FILE);
+      freshPreviews.push(await openPreview(workbench));
+      await workbench.close();
+    }
 
+    workbench = await openWindow(DEMO_FILE);
+    const window = workbench;
     const openings: Awaited<ReturnType<typeof open>>[] = [];
+    const previews: number[] = [];
+    // Neither the first webview of the window nor a text that is yet to be scored is to be in the figures.
     for (let i = 0; i <= OPENINGS; i++) {
-      if (i > 0) {
-        await close(window);
-      }
+      await window.openFile(PREVIEWED_FILE);
+      await isScored(window);
+      const preview = await openPreview(window);
+      await close(window, 'Preview');
+      await focusEditor(window);
       // Another token each time.
       await window.goTo(FIRST_LINE + i, 6);
-      openings.push(await open(window));
+      const opening = await open(window);
+      if (i > 0) {
+        previews.push(preview);
+        openings.push(opening);
+      }
+      if (i < OPENINGS) {
+        await close(window, 'Surprisal');
+      }
     }
     const { frame } = openings[openings.length - 1];
-    const [first, ...others] = openings;
 
     const follows = new Map<string, Follow>();
     await window.goTo(FIRST_LINE);
@@ -252,6 +323,10 @@ async function main(): Promise<void> {
     }
 
     const round: Yardstick = { name: 'the engine', milliseconds: spreadOf(engineAlone).median };
+    const preview = (samples: readonly number[]): Yardstick => ({
+      name: 'the preview',
+      milliseconds: spreadOf(samples).median,
+    });
     const row: Yardstick = { name: 'the head row', milliseconds: spreadOf(headAlone).median };
     const rows: Row[] = [
       { name: 'one row of the head alone', samples: headAlone },
@@ -260,18 +335,26 @@ async function main(): Promise<void> {
         samples: engineAlone,
         against: [row],
       },
-      { name: 'open, the first time', samples: [first.shown], against: [OPEN_LIMIT, round] },
-      { name: 'open', samples: others.map(({ shown }) => shown), against: [OPEN_LIMIT, round] },
+      { name: 'VS Code’s Markdown preview, first webview of a window', samples: freshPreviews },
+      {
+        name: 'open, first webview of a window',
+        samples: fresh.map(({ shown }) => shown),
+        against: [OPEN_LIMIT, preview(freshPreviews), round],
+      },
+      ...partsOf(fresh),
+      { name: 'VS Code’s Markdown preview, later ones', samples: previews },
+      {
+        name: 'open, later ones',
+        samples: openings.map(({ shown }) => shown),
+        against: [OPEN_LIMIT, preview(previews), round],
+      },
       // Chromium holds a new webview's navigation for its service worker, all but the first one for a second.
       {
         name: '  without the wait for the frame’s own document',
-        samples: others.map(({ shown, asked, framed }) => shown - (asked - framed)),
+        samples: openings.map(({ shown, asked, framed }) => shown - (asked - framed)),
         against: [OPEN_LIMIT, round],
       },
-      { name: '  until VS Code has made the frame', samples: others.map(({ framed }) => framed) },
-      { name: '  until VS Code has put the page in it', samples: others.map(({ asked }) => asked) },
-      { name: '  until script and style sheet are there', samples: others.map(({ loaded }) => loaded) },
-      { name: '  until the page is built', samples: others.map(({ built }) => built) },
+      ...partsOf(openings),
       ...[...follows].flatMap(([chapter, { heard, answered, shown }]): Row[] => [
         { name: `follow: ${chapter}`, samples: shown, against: [FOLLOW_LIMIT, round] },
         { name: '  until the page hears of the cursor', samples: heard },

@@ -19,6 +19,8 @@ export interface Recording {
   readonly files: { readonly asked: number; readonly loaded: number } | undefined;
   /** When the panel's elements were there first. */
   built: number | undefined;
+  /** When VS Code's own Markdown preview had its text first. */
+  previewed: number | undefined;
   readonly shown: Shown[];
   readonly keys: { readonly at: number; readonly key: string }[];
   readonly messages: { readonly at: number; readonly type: string }[];
@@ -49,6 +51,7 @@ function record(): void {
     began: now(),
     files: undefined,
     built: undefined,
+    previewed: undefined,
     shown: [],
     keys: [],
     messages: [],
@@ -75,6 +78,12 @@ function record(): void {
   };
   // A webview's page is written anew into its window, which ends what waits for frames and takes listeners away.
   const timer = setInterval(() => {
+    if (document.querySelector('.markdown-body h1')) {
+      clearInterval(timer);
+      window.requestAnimationFrame(() => {
+        recording.previewed = now();
+      });
+    }
     const explained = document.querySelector('[data-testid="explained"]');
     if (explained) {
       clearInterval(timer);
@@ -102,7 +111,7 @@ export function takeRecording(frame: Frame | Page): Promise<Recording> {
     if (!recording) {
       throw new Error('nothing is recorded in this page');
     }
-    const { began, built } = recording;
+    const { began, built, previewed } = recording;
     // The page's script and style sheet; the frame's own document and VS Code's files in it have other names.
     const files = performance
       .getEntriesByType('resource')
@@ -118,6 +127,7 @@ export function takeRecording(frame: Frame | Page): Promise<Recording> {
             }
           : undefined,
       built,
+      previewed,
       shown: recording.shown.splice(0),
       keys: recording.keys.splice(0),
       messages: recording.messages.splice(0),

@@ -1,6 +1,8 @@
 /** How it looks in every kind of theme, and what it says when something is wrong. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LARGE_DOCUMENT } from '../../src/editor/scorable';
 import { DEMO } from '../support/paths';
 import { keepEvidence, openWorkbench, type Theme, type Workbench } from '../support/workbench';
 import {
@@ -11,11 +13,15 @@ import {
   legendBins,
   plain,
   type Reference,
+  SCORED_WITHIN,
   SETTINGS,
   scoreWithCommandLine,
   statusShows,
   undoUntil,
 } from './support';
+
+const EMPTY_FILE = 'empty.txt';
+const LARGE_FILE = 'large.txt';
 
 const THEMES: readonly Theme[] = ['light', 'hc-dark', 'hc-light', 'dark'];
 
@@ -36,6 +42,12 @@ describe('themes and states', () => {
     ]);
     [reference] = scored;
     workbench = opened;
+    const line = `${'All happy families are alike. '.repeat(30)}\n`;
+    await writeFile(join(workbench.workspace, EMPTY_FILE), '');
+    await writeFile(
+      join(workbench.workspace, LARGE_FILE),
+      line.repeat(Math.ceil(LARGE_DOCUMENT / line.length) + 1),
+    );
     await statusShows(workbench, reference.report.tokens);
   });
 
@@ -107,7 +119,7 @@ describe('themes and states', () => {
 
     await workbench.runCommand('Surprisal: Open Explainer Panel');
     const frame = await workbench.panelFrame();
-    await frame.getByTestId('retry').waitFor();
+    await frame.getByTestId('action').waitFor();
     assert.match((await frame.getByTestId('status').textContent()) ?? '', /no-such-model/);
     await workbench.screenshot('failed-panel');
 
@@ -123,6 +135,41 @@ describe('themes and states', () => {
     await heatBecomes(workbench, reference);
     await frame.getByTestId('explained').waitFor();
     await closeEditor(/^Surprisal$/);
+  });
+
+  it('says in the panel what to do where there is nothing to explain', async () => {
+    await workbench.runCommand('View: Close All Editors');
+    await workbench.runCommand('Surprisal: Open Explainer Panel');
+    let frame = await workbench.panelFrame();
+    const title = () => frame.getByTestId('status-title');
+    const action = () => frame.getByTestId('action');
+    await title().getByText('No document').waitFor();
+    await workbench.screenshot('panel-no-document');
+    await action().click();
+    await menu().waitFor();
+    await workbench.page.keyboard.press('Escape');
+    await menu().waitFor({ state: 'hidden' });
+
+    // In the same group, so that the panel has to be opened again beside it.
+    await closeEditor(/^Surprisal$/);
+    await workbench.openFile(EMPTY_FILE);
+    await workbench.runCommand('Surprisal: Open Explainer Panel');
+    frame = await workbench.panelFrame();
+    await title().getByText('Nothing to explain yet').waitFor();
+    await action().waitFor({ state: 'hidden' });
+    await workbench.screenshot('panel-empty');
+
+    await workbench.focusGroup(1);
+    await workbench.openFile(LARGE_FILE);
+    await title().getByText('This document has no scores').waitFor();
+    await workbench.screenshot('panel-large');
+    // The visible part comes first, so that the token under the cursor is soon explained.
+    await action().getByText('Score it all the same').click();
+    await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ timeout: SCORED_WITHIN });
+    await workbench.screenshot('panel-large-scoring');
+    await workbench.runCommand('View: Close All Editors');
+    await workbench.openFile(DEMO_FILE);
+    await statusShows(workbench, reference.report.tokens);
   });
 
   it('explains itself when one points at the status bar', async () => {

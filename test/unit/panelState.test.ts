@@ -4,7 +4,7 @@ import type { Distribution, EngineState } from '../../src/engine/protocol';
 import { LossMap } from '../../src/loss/lossMap';
 import { SERIES_TOKENS } from '../../src/loss/statistics';
 import type { PanelSeries } from '../../src/panel/messages';
-import { moveOffset, pinFrom } from '../../src/panel/pin';
+import { moveOffset, pinFrom, renamedTo } from '../../src/panel/pin';
 import { alone, SeriesSender } from '../../src/panel/series';
 import {
   explain,
@@ -245,6 +245,15 @@ describe('panel: a pinned token', () => {
     assert.equal(moveOffset(5, [change(3, 4, 'new text')]), 3);
     assert.equal(moveOffset(5, [change(5, 1, 'y')]), 5);
     assert.equal(moveOffset(5, [change(8, 0, 'z'), change(0, 0, 'zz')]), 7);
+  });
+
+  it('goes with its document when that, or a folder that it is in, is renamed', () => {
+    const rename = (oldUri: string, newUri: string) => renamedTo('file:///a/b/c.txt', [{ oldUri, newUri }]);
+    assert.equal(rename('file:///a/b/c.txt', 'file:///d.txt'), 'file:///d.txt');
+    assert.equal(rename('file:///a', 'file:///z/y'), 'file:///z/y/b/c.txt');
+    assert.equal(rename('file:///a/b/c', 'file:///z'), undefined, 'only the beginning of a name');
+    assert.equal(rename('file:///a/b/c.txt/d', 'file:///z'), undefined);
+    assert.equal(renamedTo('file:///a', []), undefined);
   });
 
   it('is read from what a page has kept, or not at all', () => {

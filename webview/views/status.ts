@@ -1,5 +1,5 @@
 /** What the page shows instead of numbers: nothing to explain, something under way, something wrong. */
-import type { PanelState } from '../../src/panel/messages';
+import type { FromPage, PanelState } from '../../src/panel/messages';
 import { html, setAttribute, setProperty, setShown, setText, svg } from '../dom';
 import { strings } from '../strings';
 import { button, progressRing } from '../toolkit';
@@ -10,10 +10,24 @@ interface Notice {
   readonly title: string;
   readonly message: string;
   readonly advice?: string;
-  readonly action?: string;
+  readonly action?: Action;
   /** How far it is, from 0 to 1, where that is known. */
   readonly progress?: number | undefined;
 }
+
+/** A button, and what it asks the extension for. */
+interface Action {
+  readonly label: string;
+  readonly message: FromPage;
+}
+
+const RETRY: Action = { label: strings.retry, message: { type: 'retry' } };
+const START: Action = { label: strings.start, message: { type: 'retry' } };
+const OPEN_FILE: Action = { label: strings.openFile, message: { type: 'openFile' } };
+const REMEDIES: Readonly<Record<'score' | 'unpin', Action>> = {
+  score: { label: strings.scoreAnyway, message: { type: 'score' } },
+  unpin: { label: strings.unpin, message: { type: 'pin', pinned: false } },
+};
 
 /** Makes the view of the states without numbers. */
 export function makeStatus(host: Host): View {
@@ -38,8 +52,13 @@ export function makeStatus(host: Host): View {
     },
     bar,
   );
-  const act = button(strings.retry, () => host.post({ type: 'retry' }));
-  act.setAttribute('data-testid', 'retry');
+  let action: Action | undefined;
+  const act = button('', () => {
+    if (action) {
+      host.post(action.message);
+    }
+  });
+  act.setAttribute('data-testid', 'action');
   const element = html(
     'section',
     { class: 'status', attributes: { role: 'status' } },
@@ -69,8 +88,9 @@ export function makeStatus(host: Host): View {
       setAttribute(track, 'aria-valuenow', String(Math.round(100 * (notice.progress ?? 0))));
       setText(advice, notice.advice ?? '');
       setShown(advice, Boolean(notice.advice));
-      setText(act, notice.action ?? '');
-      setShown(act, notice.action !== undefined);
+      action = notice.action;
+      setText(act, action?.label ?? '');
+      setShown(act, action !== undefined);
     },
   };
 }
@@ -79,17 +99,23 @@ export function makeStatus(host: Host): View {
 function noticeOf({ status, token }: PanelState): Notice | undefined {
   switch (status.kind) {
     case 'no-document':
-      return { kind: 'quiet', title: strings.noDocumentTitle, message: strings.noDocument };
+      return {
+        kind: 'quiet',
+        title: strings.noDocumentTitle,
+        message: strings.noDocument,
+        action: OPEN_FILE,
+      };
     case 'empty':
       return { kind: 'quiet', title: strings.emptyTitle, message: strings.empty };
     case 'off':
-      return { kind: 'quiet', title: strings.offTitle, message: strings.off, action: strings.start };
+      return { kind: 'quiet', title: strings.offTitle, message: strings.off, action: START };
     case 'unsupported':
       return {
         kind: 'quiet',
         title: strings.unsupportedTitle,
         message: status.message,
         advice: status.advice,
+        ...(status.remedy && { action: REMEDIES[status.remedy] }),
       };
     case 'failed':
       return {
@@ -97,7 +123,7 @@ function noticeOf({ status, token }: PanelState): Notice | undefined {
         title: strings.failedTitle,
         message: status.message,
         advice: status.advice,
-        action: strings.retry,
+        action: RETRY,
       };
     default:
       break;
