@@ -67,8 +67,8 @@ export function slot(test?: string): Slot {
 }
 
 /** A slot for a word, such as the unit. */
-export function wordSlot(): Slot {
-  const element = mathml('mtext', { class: 'words' });
+export function wordSlot(test?: string): Slot {
+  const element = mathml('mtext', { class: 'words', ...(test && { test }) });
   return { element, write: (text) => setText(element, `\u00a0${text}`) };
 }
 

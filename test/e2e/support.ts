@@ -83,7 +83,7 @@ export async function scoreWithCommandLine(texts: readonly string[]): Promise<Re
     await Promise.all(files.map((file, index) => writeFile(file, texts[index])));
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [CLI, 'score', ...files, '--format', 'json', '--top', '5', '--device', 'cpu'],
+      [CLI, 'score', ...files, '--format', 'json', '--top', '50', '--device', 'cpu'],
       { maxBuffer: 1 << 28 },
     );
     const reports: Report[] = [JSON.parse(stdout)].flat();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { logSumExp, rank, scaleByTemperature, softmax, surprisal } from '../../src/loss/formulas';
 import type { PanelToken } from '../../src/panel/messages';
-import { cumulativeNats, temper } from '../../webview/chapters/temperature';
+import { cumulativeNats, rankOfHalf, temper } from '../../webview/chapters/temperature';
 
 const LOGITS = Float32Array.from([2.5, -1, 7.25, 2.5, 0, 4, -30]);
 
@@ -63,6 +63,8 @@ describe('panel: the distribution at a temperature', () => {
           const mass = q.slice(0, tokens).reduce((sum, share) => sum + share, 0);
           near(Math.exp(-(cumulativeNats(tempered, tokens) ?? Number.NaN)), mass);
         }
+        const masses = q.map((_, i) => q.slice(0, i + 1).reduce((sum, share) => sum + share, 0));
+        assert.equal(rankOfHalf(tempered), 1 + masses.findIndex((mass) => mass >= 0.5));
       }
     });
   }
@@ -74,5 +76,7 @@ describe('panel: the distribution at a temperature', () => {
     assert.equal(tempered.targetNats, token.target.nats);
     near(cumulativeNats(tempered, 2), -Math.log(softmax(LOGITS)[2] + softmax(LOGITS)[5]));
     assert.equal(cumulativeNats(tempered, 4), undefined);
+    assert.equal(rankOfHalf(tempered), 1);
+    assert.equal(rankOfHalf({ ...tempered, topNats: [2, 3] }), undefined);
   });
 });

@@ -19,13 +19,13 @@ export const distributionStrings = {
   columnSurprisal: (unit: string) => unit,
   mark: '▶',
   inTheText: 'in the text',
-  rest: (tokens: string) => `${tokens} others`,
-  skipped: (tokens: string) => `${tokens} tokens in between`,
+  rest: (tokens: string) => (tokens === '1' ? '1 other' : `${tokens} others`),
+  skipped: (tokens: string) => (tokens === '1' ? '1 token in between' : `${tokens} tokens in between`),
 
   cumulative: 'Cumulative probability against rank, over all tokens',
   unknown: 'not known',
   cumulativeLabel: (halfRank: string, targetRank: string, targetMass: string) =>
-    `Cumulative probability rises with rank: ${halfRank} tokens have half of it; the token in the text has rank ${targetRank}, and up to it there is ${targetMass}.`,
+    `Cumulative probability rises with rank: half of it is reached at rank ${halfRank}; the token in the text has rank ${targetRank}, and up to it there is ${targetMass}.`,
   axisRank: 'rank',
   targetRank: (rank: string) => `▶ rank ${rank}`,
 

@@ -30,7 +30,7 @@ import './distribution.css';
 import './sideBySide.css';
 import { keep, pixels, shorten } from '../svg';
 import { distributionStrings as strings } from './distribution.strings';
-import { cumulativeNats, type Tempered, temper } from './temperature';
+import { cumulativeNats, rankOfHalf, type Tempered, temper } from './temperature';
 
 /** What the parts of the chapter show. */
 interface Shown {
@@ -160,7 +160,12 @@ function makeBars(): Part {
   );
   const rows: Row[] = [];
   const gapText = html('td', { attributes: { colspan: '5' } });
-  const gap = html('tr', { class: 'gap quiet' }, html('td', { class: 'number', text: '⋮' }), gapText);
+  const gap = html(
+    'tr',
+    { class: 'gap quiet', test: 'bar-gap' },
+    html('td', { class: 'number', text: '⋮' }),
+    gapText,
+  );
   const beyond = makeRow('bar-target');
   const rest = makeRow('bar-rest');
   rest.element.classList.add('rest');
@@ -306,7 +311,7 @@ function makeCumulative(): Part {
   const curve = linked('sum', svg('path', { class: 'mark-line' }));
   const guide = linked('target', svg('path', { class: 'cumulative-guide' }));
   const point = linked('target', svg('circle', { class: 'mark-target', attributes: { r: '4.5' } }));
-  const label = linked('target', svg('text', { class: 'label outlined' }));
+  const label = linked('target', svg('text', { class: 'label outlined', test: 'cumulative-rank' }));
   const axisX = svg('text', { class: 'tick', text: strings.axisRank, attributes: { 'text-anchor': 'end' } });
   const chart = makeChart({
     test: 'cumulative',
@@ -350,7 +355,7 @@ function makeCumulative(): Part {
         return '';
       }
       const { token, tempered } = shown;
-      const half = ranksOf(shown).find((rank) => Math.exp(-(cumulativeNats(tempered, rank) ?? 0)) >= 0.5);
+      const half = rankOfHalf(tempered);
       const mass = cumulativeNats(tempered, token.rank);
       return strings.cumulativeLabel(
         half === undefined ? strings.unknown : count(half),
@@ -383,10 +388,7 @@ function makeCumulative(): Part {
 function ranksOf({ token, tempered }: Shown): readonly number[] {
   const known = tempered.all ? token.vocabularySize : tempered.topNats.length;
   const ranks = new Set<number>([token.rank, known]);
-  for (let rank = 1; rank < known; rank = Math.max(rank + 1, Math.floor(rank * RANK_FACTOR))) {
-    if (rank > DENSE_RANKS) {
-      break;
-    }
+  for (let rank = 1; rank <= Math.min(DENSE_RANKS, known); rank++) {
     ranks.add(rank);
   }
   for (let rank = DENSE_RANKS; rank < known; rank *= RANK_FACTOR) {
@@ -444,7 +446,7 @@ function makeSoftmax(): Part {
   linked('exponential', numbers.power.element);
   linked('sum', numbers.sum.element);
   linked('target', numbers.q.element);
-  const sumAgain = linkedSlot('sum');
+  const sumAgain = linkedSlot('sum', 'softmax-sum-again');
   const formula = aligned(
     [
       sub(linked('target', variable('q')), variable('y')),
@@ -657,7 +659,11 @@ function makePicture(): Part {
   const values = svg('g');
   const shade = linked('token-0', svg('path', { class: 'mark-model density-area' }));
   const bell = svg('path', { class: 'mark-line' });
-  const areaLabel = svg('text', { class: 'label outlined', attributes: { 'text-anchor': 'end' } });
+  const areaLabel = svg('text', {
+    class: 'label outlined',
+    test: 'discrete-area',
+    attributes: { 'text-anchor': 'end' },
+  });
   const captions = [strings.heights, strings.density].map((words) =>
     svg('text', { class: 'tick', text: words, attributes: { 'text-anchor': 'middle' } }),
   );
@@ -697,7 +703,7 @@ function makePicture(): Part {
 
       const rectangles = keep(bars, all.length, () => svg('rect'));
       const amounts = keep(values, all.length, () =>
-        svg('text', { attributes: { 'text-anchor': 'middle' } }),
+        svg('text', { test: 'discrete-value', attributes: { 'text-anchor': 'middle' } }),
       );
       const words = keep(names, all.length, () => svg('text', { attributes: { 'text-anchor': 'middle' } }));
       const room = Math.max(2, Math.floor(left.step() / 7));

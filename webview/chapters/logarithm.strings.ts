@@ -6,7 +6,7 @@ export const logarithmStrings = {
   bases: { bits: 'bits (base 2)', nats: 'nats (base e)', hartleys: 'hartleys (base 10)' },
   formula: 'The loss of this token as a formula',
   atTemperature: (temperature: string) =>
-    `This token’s numbers are at temperature ${temperature}, those of its neighbours at 1.`,
+    `The formula and the curve show this token at temperature ${temperature}; its neighbours, and the product and the sum, are at 1.`,
 
   curve: 'The curve −log q',
   curveLabel: (probability: string, surprisal: string) =>
@@ -21,7 +21,10 @@ export const logarithmStrings = {
   thisToken: '▶',
 
   joint: {
-    line: (line: string, tokens: string) => `A product becomes a sum: the ${tokens} tokens of line ${line}`,
+    line: (line: string, tokens: string) =>
+      tokens === '1'
+        ? `A product becomes a sum: the only token of line ${line}`
+        : `A product becomes a sum: the ${tokens} tokens of line ${line}`,
     selection: (tokens: string) => `A product becomes a sum: the ${tokens} selected tokens`,
     selectionCut: (tokens: string) => `A product becomes a sum: the first ${tokens} selected tokens`,
     cut: (tokens: string) => `A product becomes a sum: ${tokens} tokens around this one`,
@@ -29,7 +32,9 @@ export const logarithmStrings = {
   jointFormula: 'The joint probability as a product, and its negative logarithm as a sum',
   jointNone: 'No token of this line has been scored yet.',
   jointLabel: (tokens: string, probability: string, total: string) =>
-    `Over ${tokens} tokens the running product falls to ${probability}, and the running sum grows to ${total}.`,
+    tokens === '1'
+      ? `Of one token the product is ${probability}, and the sum ${total}.`
+      : `Over ${tokens} tokens the running product falls to ${probability}, and the running sum grows to ${total}.`,
   jointChart: 'Running product and running sum',
   product: 'running product',
   sum: (unit: string) => `running sum, ${unit}`,
@@ -37,7 +42,7 @@ export const logarithmStrings = {
   columnSum: (unit: string) => `Sum so far in ${unit}`,
   underflow: 'float32 ends here',
   underflowsAt: (number: string, token: string) =>
-    `Multiplied in float32, the product falls below the smallest normal number, 1.2\u00a0×\u00a010⁻³⁸, at token ${number} (${token}), and soon after becomes 0; the sum stays exact.`,
+    `Multiplied in float32, the product falls below the smallest normal number, 1.2\u00a0×\u00a010⁻³⁸, at token ${number} (${token}), and loses its digits from there on; the sum stays exact.`,
   underflowsAfter: (tokens: string, mean: string) =>
     `At this mean of ${mean} per token, a product in float32 would fall below the smallest normal number, 1.2\u00a0×\u00a010⁻³⁸, after ${tokens} tokens; the sum goes on.`,
   underflowsNever: 'These tokens are certain: their product stays at 1.',

@@ -67,6 +67,7 @@ interface Shown {
   /** −log q of the token at the reader's temperature. */
   readonly nats: number;
   readonly index: number;
+  readonly visible: string;
   /** The scored tokens of the selection, or else of the line. */
   readonly tokens: readonly Known[];
   readonly heading: string;
@@ -119,6 +120,7 @@ export const makeLogarithm: MakeView = (host) => {
         logit: tempered.targetLogit / tempered.temperature,
         nats: tempered.targetNats,
         index: token.index,
+        visible: token.target.visible,
         ...sequenceOf(state),
       };
       for (const part of parts) {
@@ -168,16 +170,16 @@ function makeFormula(): Part {
   const logSum = slot('log-sum-exp');
   const logit = slot('logit');
   const nats = slot('surprisal-nats');
-  const natsAgain = slot();
+  const natsAgain = slot('surprisal-nats-again');
   const amount = slot();
-  const unitName = wordSlot();
-  const baseOfLog = slot();
-  const divisor = slot();
-  const basePower = slot();
-  const exponent = slot();
-  const baseNumber = slot();
+  const unitName = wordSlot('surprisal-unit-name');
+  const baseOfLog = slot('log-base');
+  const divisor = slot('log-divisor');
+  const basePower = slot('power-base');
+  const exponent = slot('power-exponent');
+  const baseNumber = slot('power-base-again');
   const mantissa = linkedSlot('q', 'probability-value');
-  const power = makePower(mantissa);
+  const power = makePower('probability', mantissa);
   linked('s', nats.element);
   linked('s', amount.element);
   linked('s', exponent.element);
@@ -252,11 +254,18 @@ function writeBase(made: Slot, unit: PanelUnit): void {
   made.element.classList.toggle('variable', unit === 'nats');
 }
 
-/** A probability as a decimal number, or as a power of ten where that says more. */
-function makePower(mantissa: Slot, hasWords = true): { element: MathMLElement; update(nats: number): void } {
-  const exponent = slot();
+/**
+ * A probability as a decimal number, or as a power of ten where that says more.
+ * @param name by which tests find its parts
+ */
+function makePower(
+  name: string,
+  mantissa: Slot,
+  hasWords = true,
+): { element: MathMLElement; update(nats: number): void } {
+  const exponent = slot(`${name}-exponent`);
   const power = row(operator('×'), sup(constant('10'), exponent.element));
-  const percentage = wordSlot();
+  const percentage = wordSlot(`${name}-percentage`);
   const element = row(mantissa.element, power, ...(hasWords ? [percentage.element] : []));
   return {
     element,
@@ -306,10 +315,10 @@ function makeCurve(): Part {
   const guideQ = linked('q', svg('path', { class: 'curve-guide' }));
   const guideS = linked('s', svg('path', { class: 'curve-guide' }));
   const point = linked('s', svg('circle', { class: 'mark-target', attributes: { r: '5' } }));
-  const label = svg('text', { class: 'label outlined' });
+  const label = svg('text', { class: 'label outlined', test: 'curve-point' });
   const probeGuide = svg('path', { class: 'probe-guide' });
   const probePoint = svg('circle', { class: 'probe', attributes: { r: '4.5' } });
-  const probeLabel = svg('text', { class: 'label outlined' });
+  const probeLabel = svg('text', { class: 'label outlined', test: 'curve-probe-point' });
   const axisY = svg('text', { class: 'tick', attributes: { x: '4', y: '12' } });
   const axisX = svg('text', {
     class: 'tick',
@@ -394,7 +403,7 @@ function makeCurve(): Part {
     ],
     rows: () =>
       shown
-        ? [...shown.tokens]
+        ? pointsOf(shown)
             .sort((a, b) => a.nats - b.nats)
             .map(({ visible, nats }) => [
               visible,
@@ -443,6 +452,11 @@ function writeLabel(label: SVGElement, text: string, left: number, up: number, w
   setAttribute(label, 'text-anchor', isRight ? 'end' : 'start');
   setAttribute(label, 'x', pixels(isRight ? Math.min(left + 8, width - MARGIN.right) : left + 10));
   setAttribute(label, 'y', pixels(Math.max(up - (isRight ? 20 : 8), MARGIN.top)));
+}
+
+/** The points of the curve: this token at its temperature, and its neighbours. */
+function pointsOf({ visible, nats, index, tokens }: Shown): Known[] {
+  return [{ index, visible, nats }, ...tokens.filter((token) => token.index !== index)];
 }
 
 type Scale = ReturnType<typeof scaleLinear<number, number>>;
@@ -566,12 +580,12 @@ function makeJointFormula(): Part {
   const product = makeTerms('·', 'product');
   const total = makeTerms('+', 'sum');
   const joint = linkedSlot('product', 'joint-probability');
-  const power = makePower(joint, false);
+  const power = makePower('joint', joint, false);
   const sumSlot = linkedSlot('sum', 'joint-sum');
-  const sumUnit = wordSlot();
-  const base = slot();
-  const baseAgain = slot();
-  const exponent = linkedSlot('sum');
+  const sumUnit = wordSlot('joint-unit');
+  const base = slot('joint-base');
+  const baseAgain = slot('joint-base-again');
+  const exponent = linkedSlot('sum', 'joint-sum-again');
   const power10 = linkedSlot('product', 'joint-power');
   const symbols = (name: string, sign: string, link: string) =>
     linked(
@@ -641,8 +655,18 @@ function makeJointPicture(): Part {
   const productTitle = svg('text', { class: 'tick', text: strings.product, attributes: { x: '4', y: '12' } });
   const sumTitle = svg('text', { class: 'tick', attributes: { x: '4' } });
   const ends = [
-    linked('product', svg('text', { class: 'label outlined', attributes: { 'text-anchor': 'end' } })),
-    linked('sum', svg('text', { class: 'label outlined', attributes: { 'text-anchor': 'end' } })),
+    linked(
+      'product',
+      svg('text', {
+        class: 'label outlined',
+        test: 'joint-product-end',
+        attributes: { 'text-anchor': 'end' },
+      }),
+    ),
+    linked(
+      'sum',
+      svg('text', { class: 'label outlined', test: 'joint-sum-end', attributes: { 'text-anchor': 'end' } }),
+    ),
   ];
   const limit = svg('path', { class: 'float-limit' });
   const limitLabel = svg('text', { class: 'tick', text: strings.underflow });

@@ -115,3 +115,14 @@ export function cumulativeNats({ all, topNats }: Tempered, count: number): numbe
   const mass = topNats.slice(0, count).reduce((sum, nats) => sum + Math.exp(-nats), 0);
   return Math.max(0, 0 - Math.log(mass));
 }
+
+/** How many of the most probable tokens it takes to have half of the probability; `undefined` where it is not known. */
+export function rankOfHalf(tempered: Tempered): number | undefined {
+  const known = tempered.all ? tempered.all.logQ.length : tempered.topNats.length;
+  for (let count = 1; count <= known; count++) {
+    if (cumulativeNats(tempered, count)! <= Math.LN2) {
+      return count;
+    }
+  }
+  return undefined;
+}

@@ -36,6 +36,9 @@ const SUPERSCRIPTS: Record<string, string> = Object.fromEntries(
   [...'⁰¹²³⁴⁵⁶⁷⁸⁹⁻'].map((digit, index) => [digit, '0123456789-'[index]]),
 );
 
+/** The slider of the temperature is logarithmic: so many steps from 0.1 to 5, and a wide one at 1. */
+const TEMPERATURE = { steps: 200, min: 0.1, max: 5, positionOfOne: 118 };
+
 /** Attribute of elements whose text a test has compared. */
 const CHECKED = 'data-checked';
 
@@ -52,8 +55,12 @@ export class ChapterPage {
     readonly prose: Reference,
     /** The token that the panel explains: a wrong variable. */
     readonly wrong: ReportToken,
-    /** The model's logits before that token, from an engine of the test's own. */
-    readonly logits: Float32Array,
+    /** The document's first token, for which the model had nothing to read: it is far down the ranks. */
+    readonly first: ReportToken,
+    /** The token that the model was surest of. */
+    readonly surest: ReportToken,
+    /** The model's logits before these tokens, from an engine of the test's own. */
+    private readonly allLogits: ReadonlyMap<ReportToken, Float32Array>,
     frame: Frame,
   ) {
     this.frame = frame;
@@ -73,12 +80,15 @@ export class ChapterPage {
     const wrong = reference.token(reference.lineOf('- median)'), ' median');
     const settings = { folder: MODEL, device: 'cpu', threads: 0 } as const;
     const engine = new Engine({ hostPath: ENGINE_HOST, settings });
-    let logits: Float32Array;
+    const [first] = reference.report.tokens;
+    const surest = reference.report.tokens.reduce((best, token) => (token.nats < best.nats ? token : best));
+    const explained = [wrong, first, surest];
+    let logits: ReadonlyMap<ReportToken, Float32Array>;
     try {
       const { score } = await scoreText(engine, 'demo', code);
-      const index = reference.report.tokens.indexOf(wrong);
-      const [distribution] = await engine.distributions('demo', score, [index], 1, true);
-      logits = distribution.logits as Float32Array;
+      const indices = explained.map((token) => reference.report.tokens.indexOf(token));
+      const distributions = await engine.distributions('demo', score, indices, 1, true);
+      logits = new Map(explained.map((token, i) => [token, distributions[i].logits as Float32Array]));
     } finally {
       await engine.stop();
       engine.dispose();
@@ -87,9 +97,49 @@ export class ChapterPage {
     await workbench.goTo(wrong.line, wrong.column);
     await workbench.runCommand('Surprisal: Open Explainer Panel');
     const frame = await workbench.panelFrame();
-    const page = new ChapterPage(workbench, reference, prose, wrong, logits, frame);
+    const page = new ChapterPage(workbench, reference, prose, wrong, first, surest, logits, frame);
     await page.explains(wrong);
     return page;
+  }
+
+  /** The model's logits before the wrong variable. */
+  get logits(): Float32Array {
+    return this.logitsOf(this.wrong);
+  }
+
+  /** The model's logits before the wrong variable, the first token or the surest. */
+  logitsOf(token: ReportToken): Float32Array {
+    const logits = this.allLogits.get(token);
+    assert.ok(logits, `no logits were asked for at ${JSON.stringify(token.text)}`);
+    return logits;
+  }
+
+  /** Puts the editor's cursor on a token, and waits until the page explains it. */
+  async goTo(token: ReportToken): Promise<void> {
+    await this.workbench.focusGroup(1);
+    await this.workbench.goTo(token.line, token.column);
+    await this.explains(token);
+  }
+
+  /** Does something and brings the page back to the wrong variable at temperature 1, in bits. */
+  async keeping(check: () => Promise<void>): Promise<void> {
+    try {
+      await check();
+    } finally {
+      await this.setSlider('temperature', TEMPERATURE.positionOfOne);
+      await this.chooseUnit('bits');
+      const { line, column } = this.wrong;
+      if ((await this.text('position')) !== `Line ${line}, column ${column}`) {
+        await this.goTo(this.wrong);
+      }
+    }
+  }
+
+  /** Moves the slider of the temperature, and returns the temperature that it means there. */
+  async setTemperature(position: number): Promise<number> {
+    const { steps, min, max } = TEMPERATURE;
+    await this.setSlider('temperature', position);
+    return Number((min * (max / min) ** (position / steps)).toFixed(2));
   }
 
   /** Waits until the page explains a token, all of it. */
@@ -147,6 +197,25 @@ export class ChapterPage {
       return node.textContent ?? '';
     }, CHECKED);
     return plain(text);
+  }
+
+  /** The texts of all elements that a locator finds; they count as compared, see {@link unchecked}. */
+  async readAll(elements: Locator): Promise<string[]> {
+    const texts: string[] = await elements.evaluateAll(
+      (nodes, name) =>
+        nodes.map((node) => {
+          node.setAttribute(name, '');
+          return node.textContent ?? '';
+        }),
+      CHECKED,
+    );
+    return texts.map(plain);
+  }
+
+  /** What a screen reader says of a chart's picture. */
+  async descriptionOf(test: string): Promise<string> {
+    const picture = this.frame.getByTestId(test).locator('svg.chart-picture');
+    return plain((await picture.getAttribute('aria-label')) ?? '');
   }
 
   /**
