@@ -53,7 +53,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const api = new Api(scores, drawing, trainings, panels);
   context.subscriptions.push(
     registerCommands({ engine: started, heatmap, current, panels, legend, menu, navigator, log }),
-    onDidChangeSetting(['model', 'device', 'threads'], () => {
+    onDidChangeSetting(['model', 'device', 'threads', 'weights'], () => {
       started.configure(settings());
       scores.reset();
     }),

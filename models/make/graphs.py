@@ -119,6 +119,11 @@ class Graph:
         )
         return model
 
+    def data_files(self) -> set[str]:
+        """The external data files that the initializers name."""
+        entries = (entry for tensor in self.initializers.values() for entry in tensor.external_data)
+        return {entry.value for entry in entries if entry.key == "location"}
+
     def write(self, path: Path) -> None:
         path.write_bytes(self.model().SerializeToString(deterministic=True))
 
@@ -170,6 +175,31 @@ class Q4Matrix:
             split = graph.op("Reshape", [x, graph.ints(0, 0, blocks, 32)])
             graph.op("ReduceSum", [split, graph.ints(-1)], sums, keepdims=0)
         return graph.op("Add", [centred, graph.op("MatMul", [sums, level])], out)
+
+
+class ExpandedMatrix:
+    """The same Q4_1 blocks as float32, for machines with the memory: the fastest form on a CPU.
+
+    Their float32 values are in no file. The graph names external data that the
+    runtime is handed when it loads the graph, and `recipe` says where the blocks
+    are that they are computed from.
+    """
+
+    def __init__(self, name: str, q4, file: DataFile, recipes: list[dict]):
+        self.name, self.q4, self.file, self.recipes = name, q4, file, recipes
+
+    def linear(self, graph: Graph, x: str, out: str | None = None) -> str:
+        rows, columns = self.q4.q.shape
+        name = f"{self.name}.float32"
+        parts = {"values": self.q4.packed(), "scales": self.q4.scale.reshape(-1), "minimums": self.q4.minimum.reshape(-1)}
+        places = {part: self.file.add(array)[0] for part, array in parts.items()}
+        self.recipes.append({"name": name, "file": self.file.name, "rows": rows, "columns": columns, **places})
+        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=(rows, columns))
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", name), ("offset", 0), ("length", 4 * rows * columns)):
+            tensor.external_data.add(key=key, value=str(value))
+        graph.initializers[name] = tensor
+        return graph.op("FusedMatMul", [x, name], out, MICROSOFT, transB=1)
 
 
 class FloatEmbedding:

@@ -66,25 +66,42 @@ def tokenizer_json(gguf: Path) -> dict:
     return value
 
 
-def write_graphs(weights: SmolLM2, folder: Path) -> None:
-    """The two graphs and their data: the embedding once, the layers in two halves of equal size."""
+def write_graphs(weights: SmolLM2, folder: Path) -> dict:
+    """The graphs and their data: the embedding once, the layers in two halves of equal size.
+
+    Gives what the manifest says of the float32 backbone: the files that it names, and the matrices that it is handed.
+    """
     embedding_file = graphs.DataFile("embedding.bin")
     halves = [graphs.DataFile("backbone-1.bin"), graphs.DataFile("backbone-2.bin")]
     embedding = graphs.Q8Embedding(weights.embedding, embedding_file)
 
-    def matrix(layer: int, name: str) -> graphs.Q4Matrix:
+    recipes: list[dict] = []
+    expanded_backbone = {"backbone": "onnx/backbone-float32.onnx", "data": [], "matrices": recipes}
+
+    def blocks(layer: int, name: str) -> tuple[str, Q4, graphs.DataFile]:
         # Queries, keys and values are one multiplication; their rows stay what they are.
         parts = ("attn_q", "attn_k", "attn_v") if name == "attn_qkv" else (name,)
         q4 = Q4.stack([weights.matrices[f"{layer}.{part}"] for part in parts])
-        return graphs.Q4Matrix(f"{layer}.{name}", q4, halves[2 * layer // weights.layers])
+        return f"{layer}.{name}", q4, halves[2 * layer // weights.layers]
+
+    def quantized(layer: int, name: str) -> graphs.Q4Matrix:
+        return graphs.Q4Matrix(*blocks(layer, name))
+
+    def expanded(layer: int, name: str) -> graphs.ExpandedMatrix:
+        return graphs.ExpandedMatrix(*blocks(layer, name), recipes)
 
     doc = "SmolLM2-135M-Instruct (Apache-2.0), made by Surprisal's models/make/make_model.py"
     folder.mkdir(parents=True, exist_ok=True)
-    backbone = graphs.backbone(weights, embedding, matrix, weights.norms.__getitem__, halves[1], doc)
-    backbone.write(folder / "backbone.onnx")
+    for file, matrix in (("backbone.onnx", quantized), ("backbone-float32.onnx", expanded)):
+        backbone = graphs.backbone(weights, embedding, matrix, weights.norms.__getitem__, halves[1], doc)
+        backbone.write(folder / file)
+    # The loop ends with the graph that is handed its matrices.
+    handed = {recipe["name"] for recipe in recipes}
+    expanded_backbone["data"] = sorted(backbone.data_files() - handed)
     graphs.head(embedding, doc).write(folder / "head.onnx")
     for file in (embedding_file, *halves):
         file.write(folder)
+    return expanded_backbone
 
 
 def main() -> None:
@@ -99,7 +116,7 @@ def main() -> None:
     weights = SmolLM2(gguf)
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary) / "model"
-        write_graphs(weights, made / "onnx")
+        float32 = write_graphs(weights, made / "onnx")
         configuration = config(weights, gguf)
         write_json(made / "config.json", configuration)
         write_json(
@@ -123,6 +140,7 @@ def main() -> None:
             separator=SEPARATOR,
             ids=ids,
             nats=torch_model.score(model, ids)["nats"],
+            float32=float32,
         )
         arguments.out.mkdir(parents=True, exist_ok=True)
         shutil.copytree(made, arguments.out, dirs_exist_ok=True)

@@ -24,7 +24,7 @@ def sums(folder: Path) -> dict[str, dict[str, int | str]]:
     return found
 
 
-def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, separator: int, ids, nats) -> None:
+def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, separator: int, ids, nats, float32=None) -> None:
     if len(nats) != len(ids) - 1 or ids[0] != separator:
         raise ValueError("the verification page is the separator and one number for each id after it")
     manifest = {
@@ -39,6 +39,7 @@ def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, sepa
         "headDim": shape.head_dim,
         "vocabularySize": shape.vocabulary,
         "contextWindow": shape.context_window,
+        **({"float32": float32} if float32 else {}),
         "verification": {"ids": list(ids), "nats": list(nats)},
         "files": sums(folder),
     }
@@ -48,4 +49,6 @@ def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, sepa
         text = text.replace(
             f'"{key}": ' + json.dumps(value, indent=2).replace("\n", "\n    "), f'"{key}": {json.dumps(value)}'
         )
+    for recipe in float32["matrices"] if float32 else ():
+        text = text.replace(json.dumps(recipe, indent=2).replace("\n", "\n      "), json.dumps(recipe))
     (folder / "surprisal.json").write_text(text + "\n", "utf-8")

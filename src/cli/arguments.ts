@@ -1,6 +1,7 @@
 /** The command line's arguments (DESIGN §6). */
 import { parseArgs } from 'node:util';
-import { DEVICE_CHOICES, type DeviceChoice } from '../engine/protocol';
+import { DEVICE_CHOICES, type DeviceChoice, type WeightsChoice } from '../engine/protocol';
+import { WEIGHTS_CHOICES } from '../model/devices';
 
 export const FORMATS = ['text', 'json', 'csv', 'html'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -16,6 +17,9 @@ Options:
   --device auto|cpu|webgpu|cuda|dml|coreml
                                 where to compute (default: auto)
   --threads N                   CPU threads (default: chosen by the number of cores)
+  --weights auto|float32|quantized
+                                how the weights are kept in memory on a CPU (default: auto, by the memory that
+                                is free; the values are the same, float32 is faster)
   --unit bits|nats              unit of the text and html formats (default: bits)
   --top N                       also give the N most probable tokens at every position
   -h, --help                    show this text
@@ -35,6 +39,7 @@ export type Command =
       readonly model: string | undefined;
       readonly device: DeviceChoice;
       readonly threads: number;
+      readonly weights: WeightsChoice;
       readonly unit: 'bits' | 'nats';
       readonly top: number;
     };
@@ -83,6 +88,7 @@ export function parseCommand(words: readonly string[]): Command {
     model: values.model,
     device: oneOf('--device', values.device, DEVICE_CHOICES),
     threads: wholeNumber('--threads', values.threads, 256),
+    weights: oneOf('--weights', values.weights, WEIGHTS_CHOICES),
     unit: oneOf('--unit', values.unit, ['bits', 'nats'] as const),
     top: wholeNumber('--top', values.top, MOST_TOP),
   };
@@ -98,6 +104,7 @@ function parse(words: readonly string[]) {
       model: { type: 'string' },
       device: { type: 'string', default: 'auto' },
       threads: { type: 'string', default: '0' },
+      weights: { type: 'string', default: 'auto' },
       unit: { type: 'string', default: 'bits' },
       top: { type: 'string', default: '0' },
       help: { type: 'boolean', short: 'h' },

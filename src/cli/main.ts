@@ -75,7 +75,7 @@ async function scoreAll(command: ScoreCommand): Promise<{ reports: Report[]; fai
         const text = await readInput(file, process.stdin);
         engine ??= new Engine({
           hostPath: join(__dirname, 'engine.cjs'),
-          settings: { folder, device: command.device, threads: command.threads },
+          settings: { folder, device: command.device, threads: command.threads, weights: command.weights },
         });
         reports.push(await scoreFile(engine, file, text, command.top, progressFor(file)));
       } catch (error) {

@@ -15,6 +15,7 @@ export function engineSettings(extensionPath: string): EngineSettings {
     folder: model === '' ? path.join(extensionPath, BUNDLED_MODEL) : absolute(model),
     device: setting('device'),
     threads: setting('threads'),
+    weights: setting('weights'),
   };
 }
 

@@ -1,5 +1,5 @@
 /** The names that package.json contributes, typed; a unit test holds the two together. No vscode import. */
-import type { DeviceChoice } from '../engine/protocol';
+import type { DeviceChoice, WeightsChoice } from '../engine/protocol';
 import type { InformationUnit } from '../loss/units';
 
 /** The section of all settings. */
@@ -13,6 +13,7 @@ export interface Settings {
   readonly model: string;
   readonly device: DeviceChoice;
   readonly threads: number;
+  readonly weights: WeightsChoice;
 }
 
 /** Every setting and its default. */
@@ -23,6 +24,7 @@ export const DEFAULTS: Settings = {
   model: '',
   device: 'auto',
   threads: 0,
+  weights: 'auto',
 };
 
 /** Every command. */

@@ -9,6 +9,7 @@ import type {
   ScoreStatistics,
   TrainingResult,
   TrainingTokens,
+  WeightsChoice,
 } from './protocol';
 
 /** Undoes a subscription. */
@@ -23,6 +24,8 @@ export interface EngineSettings {
   readonly device: DeviceChoice;
   /** CPU threads; 0 lets the engine choose. */
   readonly threads: number;
+  /** How the weights are kept in memory on a CPU; `auto` where it is left out. */
+  readonly weights?: WeightsChoice;
 }
 
 /** Receives the results of one scoring as they come. */

@@ -236,7 +236,8 @@ export class Engine implements EngineApi {
     if (
       old.folder === settings.folder &&
       old.device === settings.device &&
-      old.threads === settings.threads
+      old.threads === settings.threads &&
+      old.weights === settings.weights
     ) {
       return;
     }
@@ -317,6 +318,7 @@ export class Engine implements EngineApi {
       device: this.#settings.device,
       excluded: this.#excluded,
       threads: this.#settings.threads,
+      weights: this.#settings.weights ?? 'auto',
     } satisfies ToHost);
   }
 

@@ -4,6 +4,8 @@ import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import type * as OnnxRuntime from 'onnxruntime-node';
 import {
+  availableMemory,
+  chooseWeights,
   PROVIDER_NAMES,
   type Provider,
   physicalCores,
@@ -103,8 +105,12 @@ async function loadOnDevice(runtime: Runtime, folder: ModelFolder, request: Load
       continue;
     }
     if (provider === 'cpu') {
-      const network = await Network.load(runtime, folder, { provider, threads });
-      reasons.push(`CPU: ${threads} ${threads === 1 ? 'thread' : 'threads'} on ${physicalCores()} cores.`);
+      const { weights, reason } = chooseWeights(request.weights, folder.manifest, availableMemory());
+      const network = await Network.load(runtime, folder, { provider, threads, weights });
+      reasons.push(
+        `CPU: ${threads} ${threads === 1 ? 'thread' : 'threads'} on ${physicalCores()} cores.`,
+        reason,
+      );
       const device: DeviceInfo = { provider, name: processorName(), threads, reasons };
       const degraded = asked && asked !== 'cpu' ? reasons[0] : undefined;
       return { network, device, degraded };
@@ -152,7 +158,7 @@ async function tryDevice(
   const name = PROVIDER_NAMES[provider];
   let network: Network | undefined;
   try {
-    network = await Network.load(runtime, folder, { provider, threads });
+    network = await Network.load(runtime, folder, { provider, threads, weights: 'quantized' });
     const { passed, mean, largest } = await verify(network, folder.manifest);
     const difference = `mean difference ${mean.toPrecision(2)} nats, largest ${largest.toPrecision(2)}`;
     if (passed) {

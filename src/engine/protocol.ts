@@ -6,7 +6,7 @@
  */
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
 import type { TrainingOptions, TrainingPoint } from '../loss/training';
-import type { Provider } from '../model/devices';
+import type { Provider, WeightsChoice } from '../model/devices';
 import type { ModelErrorCode } from '../model/errors';
 
 /** What the user can ask for. */
@@ -16,6 +16,7 @@ export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml']
 )[];
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
 export type ExecutionProvider = Provider;
+export type { WeightsChoice };
 
 /** The loaded model, as users and reports see it. */
 export interface ModelInfo {
@@ -71,6 +72,8 @@ export interface LoadRequest {
   readonly excluded: Readonly<Partial<Record<ExecutionProvider, string>>>;
   /** CPU threads; 0 lets the engine choose. */
   readonly threads: number;
+  /** How the weights are kept in memory on a CPU. */
+  readonly weights: WeightsChoice;
 }
 
 export interface ScoreRequest {

@@ -1,8 +1,8 @@
 /** Which devices a platform has, and whether one computes the right numbers. */
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, freemem, totalmem } from 'node:os';
 import type { ModelManifest } from './folder';
-import type { Network } from './network';
+import type { Network, WeightsInMemory } from './network';
 
 /** An ONNX Runtime execution provider, by its onnxruntime-node name. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
@@ -31,6 +31,47 @@ const PROVIDERS: Readonly<Record<string, readonly Provider[]>> = {
  */
 export function providersOf(platform: string, architecture: string): readonly Provider[] | undefined {
   return PROVIDERS[`${platform}-${architecture}`];
+}
+
+/** How the weights are to be kept: `auto` decides by the memory that is there. */
+export const WEIGHTS_CHOICES = ['auto', 'float32', 'quantized'] as const;
+export type WeightsChoice = (typeof WEIGHTS_CHOICES)[number];
+
+/** Memory that is left to everything else when `auto` takes float32 weights, in bytes. */
+const SPARE_MEMORY = 2e9;
+
+/**
+ * Decides how the weights are kept on a CPU.
+ * @param available bytes of memory that a process may still take
+ * @returns the decision and one sentence that says why
+ */
+export function chooseWeights(
+  choice: WeightsChoice,
+  manifest: Pick<ModelManifest, 'float32'>,
+  available: number,
+): { readonly weights: WeightsInMemory; readonly reason: string } {
+  const { float32 } = manifest;
+  if (!float32) {
+    return { weights: 'quantized', reason: 'Weights: as the model folder has them.' };
+  }
+  const bytes = float32.matrices.reduce((sum, { rows, columns }) => sum + 4 * rows * columns, 0);
+  const size = `${Math.round(bytes / 1e6)} MB`;
+  if (choice !== 'auto') {
+    const name = choice === 'float32' ? `float32 (${size})` : '4-bit';
+    return { weights: choice, reason: `Weights: ${name}, as set.` };
+  }
+  // They are in memory twice for a moment while they are loaded.
+  const wanted = 2 * bytes + SPARE_MEMORY;
+  const there = `${(available / 1e9).toFixed(1)} GB of memory are free`;
+  return available >= wanted
+    ? { weights: 'float32', reason: `Weights: float32 (${size}), the fastest; ${there}.` }
+    : { weights: 'quantized', reason: `Weights: 4-bit, for float32 would want ${size} more; ${there}.` };
+}
+
+/** Bytes of memory that this process may still take, as far as the system says. */
+export function availableMemory(): number {
+  // macOS counts only pages that nothing was ever in.
+  return process.platform === 'darwin' ? totalmem() / 4 : (process.availableMemory?.() ?? freemem());
 }
 
 /** How far a device's surprisals may be from the known ones before it is not trusted, in nats. */

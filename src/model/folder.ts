@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { join, normalize, sep } from 'node:path';
+import { join, normalize, posix, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ModelError } from './errors';
 
@@ -27,6 +27,8 @@ export interface ModelManifest {
   readonly separatorTokenId: number;
   /** The ONNX files, relative to the folder. */
   readonly graphs: { readonly backbone: string; readonly head: string };
+  /** The backbone with float32 weights, where the folder has one. */
+  readonly float32?: Float32Backbone;
   /** Width d of the hidden states. */
   readonly hidden: number;
   readonly layers: number;
@@ -39,6 +41,28 @@ export interface ModelManifest {
   readonly verification: { readonly ids: readonly number[]; readonly nats: readonly number[] };
   /** Every file of the folder by its relative path. */
   readonly files: Readonly<Record<string, FileRecord>>;
+}
+
+/** Where the blocks of one matrix lie, and the name that the graph knows its float32 weights by. */
+export interface MatrixRecipe {
+  readonly name: string;
+  /** The file, relative to the graph's folder. */
+  readonly file: string;
+  readonly rows: number;
+  readonly columns: number;
+  /** Byte offsets in the file, see `QuantizedMatrix`. */
+  readonly values: number;
+  readonly scales: number;
+  readonly minimums: number;
+}
+
+/** A backbone whose matrices are float32: computed from the 4-bit ones when the model is loaded, and in no file. */
+export interface Float32Backbone {
+  /** The ONNX file, relative to the folder. */
+  readonly backbone: string;
+  /** The data files that the graph names, relative to its folder. */
+  readonly data: readonly string[];
+  readonly matrices: readonly MatrixRecipe[];
 }
 
 /** A model folder whose manifest was read and whose files were checked. */
@@ -148,6 +172,9 @@ function validate(file: string, value: unknown): ModelManifest {
       throw invalid(file, `lacks "graphs.${key}", or does not list it among its files`);
     }
   }
+  if (record.float32 !== undefined && !isFloat32Backbone(record.float32, files)) {
+    throw invalid(file, 'has a "float32" that does not say where its matrices come from');
+  }
   for (const key of ['tokenizer.json', 'tokenizer_config.json']) {
     if (!(key in files)) {
       throw invalid(file, `does not list ${key}`);
@@ -165,6 +192,31 @@ function validate(file: string, value: unknown): ModelManifest {
     throw invalid(file, 'lacks a verification page of at least 64 scored tokens');
   }
   return value as ModelManifest;
+}
+
+function isFloat32Backbone(value: unknown, files: Record<string, unknown>): value is Float32Backbone {
+  const { backbone, data, matrices } = (value ?? {}) as Partial<Float32Backbone>;
+  if (
+    typeof backbone !== 'string' ||
+    !(backbone in files) ||
+    !Array.isArray(data) ||
+    !Array.isArray(matrices)
+  ) {
+    return false;
+  }
+  const isListed = (name: unknown) =>
+    typeof name === 'string' && posix.join(posix.dirname(backbone), name) in files;
+  return (
+    data.every(isListed) &&
+    matrices.every((matrix: Partial<MatrixRecipe>) => {
+      const numbers = [matrix.rows, matrix.columns, matrix.values, matrix.scales, matrix.minimums];
+      return (
+        typeof matrix.name === 'string' &&
+        isListed(matrix.file) &&
+        numbers.every((number) => Number.isInteger(number) && (number as number) >= 0)
+      );
+    })
+  );
 }
 
 function isTokenId(value: unknown, vocabulary: number): boolean {

@@ -1,10 +1,13 @@
 /** The model's two ONNX graphs: backbone and head. */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { logSumExp } from '../loss/formulas';
 import type { TokenScores } from '../loss/lossMap';
 import { topK } from '../loss/topK';
 import { ModelError } from './errors';
-import type { ModelFolder, ModelManifest } from './folder';
+import { BLOCK, expand, type QuantizedMatrix } from './expand';
+import type { Float32Backbone, MatrixRecipe, ModelFolder, ModelManifest } from './folder';
 
 /** ONNX Runtime, as the engine's host loads it. */
 export interface Runtime {
@@ -20,7 +23,15 @@ export interface NetworkOptions {
   readonly provider: string;
   /** CPU threads inside one operator. */
   readonly threads: number;
+  /** How the backbone's weights are kept in memory; `float32` needs a folder that can do so. */
+  readonly weights: WeightsInMemory;
 }
+
+/**
+ * How the backbone's weights are kept in memory: 4-bit as on disk, or as float32, which a CPU multiplies faster.
+ * The values are the same.
+ */
+export type WeightsInMemory = 'quantized' | 'float32';
 
 /** The keys and values of the positions that the backbone has read, layer by layer. */
 export interface KeyValueCache {
@@ -90,11 +101,14 @@ export class Network {
    */
   static async load(runtime: Runtime, folder: ModelFolder, options: NetworkOptions): Promise<Network> {
     const sessions: InferenceSession[] = [];
-    const { graphs } = folder.manifest;
+    const { graphs, float32 } = folder.manifest;
     try {
-      for (const graph of [graphs.backbone, graphs.head]) {
-        sessions.push(await createSession(runtime, folder.file(graph), options));
-      }
+      sessions.push(
+        options.weights === 'float32' && float32
+          ? await createFloat32Session(runtime, folder, float32, options)
+          : await createSession(runtime, folder.file(graphs.backbone), options),
+        await createSession(runtime, folder.file(graphs.head), options),
+      );
     } catch (error) {
       await Promise.all(sessions.map((session) => session.release()));
       throw error;
@@ -249,10 +263,61 @@ export class Network {
   }
 }
 
+/** Data that a graph names a file for. */
+interface ExternalData {
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+/**
+ * Creates the session of a backbone whose matrices are computed here. For a moment they are in memory twice, before
+ * ONNX Runtime has arranged them as its matrix product wants them.
+ */
+async function createFloat32Session(
+  runtime: Runtime,
+  folder: ModelFolder,
+  { backbone, data, matrices }: Float32Backbone,
+  options: NetworkOptions,
+): Promise<InferenceSession> {
+  const graph = folder.file(backbone);
+  const read = (name: string) => readFile(join(dirname(graph), name));
+  // A graph that is given any data is given all of it.
+  const given: ExternalData[] = [];
+  for (const path of data) {
+    given.push({ path, data: await read(path) });
+  }
+  for (const file of new Set(matrices.map((recipe) => recipe.file))) {
+    const blocks = given.find(({ path }) => path === file)?.data ?? (await read(file));
+    for (const recipe of matrices.filter((candidate) => candidate.file === file)) {
+      const weights = expand(blocksOf(recipe, blocks));
+      given.push({ path: recipe.name, data: new Uint8Array(weights.buffer) });
+    }
+  }
+  return createSession(runtime, graph, options, given);
+}
+
+/** The blocks of a matrix as views of its file's bytes. */
+function blocksOf(
+  { rows, columns, values, scales, minimums }: MatrixRecipe,
+  file: Uint8Array,
+): QuantizedMatrix {
+  const blocks = (rows * columns) / BLOCK;
+  // A file of its own length is no slice of a pool, so that offsets of even bytes stay even.
+  const halves = (offset: number) => new Uint16Array(file.buffer, file.byteOffset + offset, blocks);
+  return {
+    rows,
+    columns,
+    values: file.subarray(values, values + (rows * columns) / 2),
+    scales: halves(scales),
+    minimums: halves(minimums),
+  };
+}
+
 async function createSession(
   runtime: Runtime,
   path: string,
   { provider, threads }: NetworkOptions,
+  externalData: readonly ExternalData[] = [],
 ): Promise<InferenceSession> {
   try {
     return await runtime.InferenceSession.create(path, {
@@ -263,6 +328,7 @@ async function createSession(
       interOpNumThreads: 1,
       executionMode: 'sequential',
       logSeverityLevel: 3,
+      ...(externalData.length > 0 && { externalData }),
     });
   } catch (error) {
     throw new ModelError(

@@ -340,7 +340,7 @@ export class ExplainerPanel implements vscode.Disposable {
   #renamed(files: readonly { readonly oldUri: vscode.Uri; readonly newUri: vscode.Uri }[]): void {
     const pin = this.#pin;
     const uri = pin && renamedTo(pin.uri, files);
-    if (uri !== undefined) {
+    if (pin && uri !== undefined) {
       this.#pin = { ...pin, uri };
       this.#moved();
     }

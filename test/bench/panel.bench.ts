@@ -247,7 +247,11 @@ async function main(): Promise<void> {
     const { map, score } = await scoreText(engine, DEMO_FILE, text);
     const places = new Places(text, map.layout.starts);
     const folder = await openModelFolder(MODEL);
-    network = await Network.load(runtime, folder, { provider: 'cpu', threads: device.threads });
+    network = await Network.load(runtime, folder, {
+      provider: 'cpu',
+      threads: device.threads,
+      weights: 'quantized',
+    });
     const ids = Uint32Array.from(folder.manifest.verification.ids);
     const hidden = (await network.run(ids, undefined, false)).values.slice(0, folder.manifest.hidden);
     const head = network;

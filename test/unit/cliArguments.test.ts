@@ -22,6 +22,7 @@ describe('command line arguments', () => {
       model: undefined,
       device: 'auto',
       threads: 0,
+      weights: 'auto',
       unit: 'bits',
       top: 0,
     });
@@ -39,6 +40,7 @@ describe('command line arguments', () => {
         model: 'm',
         device: 'cpu',
         threads: 2,
+        weights: 'auto',
         unit: 'nats',
         top: 5,
       },
