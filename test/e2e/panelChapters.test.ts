@@ -8,6 +8,7 @@ import { logarithmTests } from './chapters/logarithm';
 import { lossTests } from './chapters/loss';
 import { ChapterPage } from './chapters/page';
 import { sequenceTests } from './chapters/sequence';
+import { trainingTests } from './chapters/training';
 import { eventually } from './support';
 
 const THEMES: readonly Theme[] = ['dark', 'light', 'hc-light', 'hc-dark'];
@@ -23,13 +24,14 @@ describe('the chapters of the explainer panel', () => {
     page = await ChapterPage.open();
   });
 
-  after(() => page?.workbench.close());
+  after(() => page?.close());
 
   distributionTests(() => page);
   logarithmTests(() => page);
   lossTests(() => page);
   sequenceTests(() => page);
   learningTests(() => page);
+  trainingTests(() => page);
 
   it('copies the numbers of a chart and the chart', async () => {
     await page.openChapter('logarithm');

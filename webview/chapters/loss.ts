@@ -130,9 +130,9 @@ const entropySymbol = () => linked('entropy', row(variable('H'), '(', variable('
 const logOf = (index: string) => row(apply('log'), sub(q(), variable(index)));
 
 function makeCrossEntropy(): Part {
-  const keeps = slot();
+  const keeps = slot('loss-keeps');
   const nats = linkedSlot('target-term', 'loss-surprisal');
-  const shares = linkedSlot('epsilon');
+  const shares = linkedSlot('epsilon', 'loss-shares');
   const mean = linkedSlot('rest', 'loss-mean');
   const total = linkedSlot('cross-entropy', 'loss-h-pq');
   const unitWord = wordSlot();
@@ -458,6 +458,7 @@ function drawBarRow(
 ): void {
   const [name, value, segments, spread, labels] = group.children;
   placeText(name, bar.name, 0, top + ROW.text, 'start');
+  setAttribute(name, 'data-testid', `${bar.test}-name`);
   setAttribute(value, 'data-testid', bar.test);
   placeText(value, bar.value, width - 2, top + ROW.text, 'end');
   const rects = keep(segments, bar.segments.length, () => svg('rect'));
@@ -514,10 +515,10 @@ function drawSegmentName(group: SVGGElement, name: string, from: number, length:
 function makeSurprise(): Part {
   const verdict = html('p', { class: 'verdict', test: 'verdict' });
   const sentence = html('p', { class: 'prose', test: 'verdict-text' });
-  const s = linkedSlot('target-term');
+  const s = linkedSlot('target-term', 'loss-s');
   const entropy = linkedSlot('entropy', 'loss-h-q');
   const deviation = linkedSlot('deviation', 'loss-sigma');
-  const excessAgain = linkedSlot('excess');
+  const excessAgain = linkedSlot('excess', 'loss-excess-again');
   const unitWord = wordSlot();
   const sigma = () => linked('deviation', variable('σ'));
   const excess = linkedSlot('excess', 'loss-excess');
@@ -608,7 +609,7 @@ function makeLossTable(): Part {
     html('th', { class: name, text, attributes: { scope: 'col' } });
   const rows = LOSSES.map((name) => {
     const value = html('td', { class: 'number', test: `loss-${name}` });
-    const limit = html('td', { class: 'number' });
+    const limit = html('td', { class: 'number', test: `limit-${name}` });
     const push = html('td', { class: 'number', test: `push-${name}` });
     const element = linked(
       name,
@@ -780,7 +781,7 @@ function makePlot(plot: Plot): { element: HTMLElement; update(shown: Shown): voi
   );
   const legend = LOSSES.map((name) => ({
     line: linked(name, svg('path', { class: `loss-curve ${name}` })),
-    text: svg('text', { class: 'legend-label' }),
+    text: svg('text', { class: 'legend-label', test: `${plot.test}-${name}` }),
   }));
   const xLabel = svg('text', { class: 'axis', text: strings.axisProbability });
   const yLabel = svg('text', { class: 'axis' });

@@ -13,8 +13,8 @@ import {
 } from '../../../src/loss/units';
 import { makeVisible } from '../../../src/text/visible';
 import { plain } from '../support';
-import { assertCell, assertNumber, assertWritten, partsOf } from './numbers';
 import type { ChapterPage } from './page';
+import { assertNumber, assertNumeral, assertWritten, partsOf } from './shown';
 
 /** Words with a digit in them that is no number of the token. */
 const WORDS = [/^temperature-reset: Reset to 1$/, /a density instead, which may exceed 1, and only an area/];
@@ -215,7 +215,7 @@ async function checkBars(page: ChapterPage, expected: Expected): Promise<void> {
   const number = vocabularySize - top - (isBeyond ? 1 : 0);
   assert.equal(rest.name, `${formatCount(number)} others`);
   assertNear('the rest’s bar', rest.share, others);
-  assertWritten('the rest', rest.cells[3], -Math.log(others), formatProbability);
+  assertWritten(rest.cells[3], -Math.log(others), formatProbability, 'the rest');
   assert.deepEqual([rest.cells[0], ...rest.cells.slice(4)], ['', '100 %', '']);
   const heading = await page.find('distribution').locator('thead th').last().textContent();
   assert.equal(heading, unit);
@@ -232,17 +232,20 @@ function checkBar(
   assert.equal(number, formatCount(at));
   assert.ok(names.includes(name), `“${name}” has rank ${at} instead of “${names[0]}”`);
   assertNear(`the bar of rank ${at}`, share, Math.exp(-nats));
-  assertWritten(`the probability of rank ${at}`, probability, nats, formatProbability);
+  assertWritten(probability, nats, formatProbability, `the probability of rank ${at}`);
   assertWritten(
-    `the cumulative probability of rank ${at}`,
     together,
     massNats(expected, at),
     formatProbability,
+    `the cumulative probability of rank ${at}`,
   );
   assertNear(`the mark of rank ${at}`, cumulative, expected.mass[at]);
   const { unit } = expected;
-  assertWritten(`the surprisal of rank ${at}`, `${amount} ${unit}`, nats, (value) =>
-    formatSurprisal(value, unit),
+  assertWritten(
+    `${amount} ${unit}`,
+    nats,
+    (value) => formatSurprisal(value, unit),
+    `the surprisal of rank ${at}`,
   );
 }
 
@@ -275,7 +278,7 @@ async function checkCumulative(page: ChapterPage, expected: Expected): Promise<v
   const halfRank = Number(half.replaceAll(',', ''));
   assert.ok(mass[halfRank] > 0.4999 && mass[halfRank - 1] < 0.5001, `${half} is not the rank of half`);
   assert.equal(ownRank, shownRank);
-  assertWritten('the mass up to the token', together, massNats(expected, token.rank), formatProbability);
+  assertWritten(together, massNats(expected, token.rank), formatProbability, 'the mass up to the token');
   const rows = await page.tableOf('cumulative');
   const ranks = rows.map(([number]) => Number(number));
   assert.ok(
@@ -287,8 +290,8 @@ async function checkCumulative(page: ChapterPage, expected: Expected): Promise<v
   assert.ok(ranks.includes(token.rank));
   for (const [number, probability, cumulative] of rows) {
     const at = Number(number);
-    assertCell(`the probability of rank ${at}`, probability, Math.exp(-nats[at - 1]));
-    assertCell(`the cumulative probability of rank ${at}`, cumulative, mass[at]);
+    assertNumeral(probability, Math.exp(-nats[at - 1]), `the probability of rank ${at}`);
+    assertNumeral(cumulative, mass[at], `the cumulative probability of rank ${at}`);
   }
 }
 
@@ -307,7 +310,7 @@ async function checkFormula(page: ChapterPage, expected: Expected): Promise<void
     ['softmax-sum-again', sum],
     ['softmax-q', Math.exp(-targetNats)],
   ] as const) {
-    assertNumber(test, await page.read(page.find(test)), value);
+    assertNumber(await page.read(page.find(test)), value, test);
   }
 }
 
@@ -332,12 +335,12 @@ async function checkSteps(page: ChapterPage, expected: Expected): Promise<void> 
     probability: [expected.targetNats, expected.nats[rival]].map((nats) => Math.exp(-nats)),
   };
   for (const [name, [ofToken, ofRival]] of Object.entries(values)) {
-    assertNumber(name, await page.read(page.find(`softmax-step-${name}`)), ofToken);
-    assertNumber(`${name}, rival`, await page.read(page.find(`softmax-step-${name}-rival`)), ofRival);
+    assertNumber(await page.read(page.find(`softmax-step-${name}`)), ofToken, name);
+    assertNumber(await page.read(page.find(`softmax-step-${name}-rival`)), ofRival, `${name}, rival`);
   }
   const words = steps.locator('tr[data-link="sum"] th');
   assert.equal(await page.read(words), `∑sum over ${formatCount(expected.vocabularySize)}`);
-  assertNumber('sum', await page.read(page.find('softmax-step-sum')), sumOf(expected));
+  assertNumber(await page.read(page.find('softmax-step-sum')), sumOf(expected), 'sum');
 }
 
 // ---- Discrete and continuous ----
@@ -361,23 +364,23 @@ async function checkPicture(page: ChapterPage, expected: Expected): Promise<void
     if (q < 0.005) {
       assert.equal(shown[i], '≈ 0');
     } else {
-      assertNumber(`bar ${i + 1} of the picture`, shown[i], q);
+      assertNumber(shown[i], q, `bar ${i + 1} of the picture`);
     }
   }
   const [area] = partsOf(await page.read(page.find('discrete-area')), /^area (0\.\d\d|1\.00)$/);
-  assertNumber('the area', area, Math.exp(-expected.nats[0]));
+  assertNumber(area, Math.exp(-expected.nats[0]), 'the area');
   const bars = pictureBars(expected, PICTURE_BARS);
   const [name, height, ofArea] = partsOf(
     await page.descriptionOf('discrete'),
     /a bar for each token, (.+) with the height (.+); on the right a density, with an area of (.+) under it\.$/,
   );
   assert.ok(bars[0].names.includes(name));
-  assertWritten('the height in words', height, expected.nats[0], formatProbability);
+  assertWritten(height, expected.nats[0], formatProbability, 'the height in words');
   assert.equal(ofArea, height);
   const rows = await page.tableOf('discrete');
   assert.equal(rows.length, PICTURE_BARS);
   for (const [i, [token, probability]] of rows.entries()) {
     assert.ok(bars[i].names.includes(token), `“${token}” is bar ${i + 1}`);
-    assertCell(`bar ${i + 1}`, probability, bars[i].q);
+    assertNumeral(probability, bars[i].q, `bar ${i + 1}`);
   }
 }

@@ -9,8 +9,8 @@ import {
   type InformationUnit,
 } from '../../../src/loss/units';
 import { makeVisible } from '../../../src/text/visible';
-import { assertCell, assertNumber, assertWritten, partsOf } from './numbers';
 import { type ChapterPage, numberIn } from './page';
+import { assertNumber, assertNumeral, assertWritten, partsOf } from './shown';
 
 /** Words with a digit in them that is no number of the token: bases by name, the loss of a certain token. */
 const WORDS = [/(bits|nats|hartleys) \(base \w+\)$/, /: 0 for a certain token, without bound/];
@@ -130,7 +130,7 @@ const amountIn = (unit: InformationUnit) => (nats: number) => formatSurprisal(na
 
 /** Asserts that an element has a number that is right to its last digit. */
 async function checkNumber(page: ChapterPage, test: string, value: number): Promise<void> {
-  assertNumber(test, await page.read(page.find(test)), value);
+  assertNumber(await page.read(page.find(test)), value, test);
 }
 
 // ---- The formula ----
@@ -152,7 +152,7 @@ async function checkFormula(page: ChapterPage, expected: Expected): Promise<void
   assert.equal(await page.find('log-divisor').isVisible(), unit !== NATS);
   await checkProbability(page, 'probability-value', 'probability-exponent', nats);
   const percentage = await page.read(page.find('probability-percentage'));
-  assertWritten('the percentage', percentage.replace('= ', ''), nats, formatProbability);
+  assertWritten(percentage.replace('= ', ''), nats, formatProbability, 'the percentage');
   const note = page.find('logarithm-note');
   assert.equal(await note.isVisible(), temperature !== 1);
   const [written] = partsOf(
@@ -172,10 +172,10 @@ async function checkProbability(
   const shown = await page.read(page.find(value));
   if (await page.find(exponent).isVisible()) {
     const power = numberIn(await page.read(page.find(exponent)));
-    assertNumber(value, shown, Math.exp(-nats - power * Math.LN10));
+    assertNumber(shown, Math.exp(-nats - power * Math.LN10), value);
     assert.ok(numberIn(shown) >= 1 && numberIn(shown) < 10, shown);
   } else {
-    assertNumber(value, shown, Math.exp(-nats));
+    assertNumber(shown, Math.exp(-nats), value);
   }
 }
 
@@ -184,8 +184,8 @@ async function checkProbability(
 /** Asserts that a text is "12 % → 3.06 bits". */
 function assertPoint(what: string, shown: string, nats: number, unit: InformationUnit): void {
   const [probability, amount] = partsOf(shown, /^(.+) → (.+)$/);
-  assertWritten(`${what}: probability`, probability, nats, formatProbability);
-  assertWritten(`${what}: surprisal`, amount, nats, amountIn(unit));
+  assertWritten(probability, nats, formatProbability, `${what}: probability`);
+  assertWritten(amount, nats, amountIn(unit), `${what}: surprisal`);
 }
 
 async function checkCurve(page: ChapterPage, expected: Expected): Promise<void> {
@@ -215,8 +215,8 @@ async function checkCurve(page: ChapterPage, expected: Expected): Promise<void> 
       fitting.some(({ text }) => makeVisible(text) === name),
       `“${name}” is row ${i + 1}`,
     );
-    assertCell(`the probability of ${name}`, q, Math.exp(-points[i].nats));
-    assertCell(`the surprisal of ${name}`, amount, points[i].nats / size);
+    assertNumeral(q, Math.exp(-points[i].nats), `the probability of ${name}`);
+    assertNumeral(amount, points[i].nats / size, `the surprisal of ${name}`);
   }
   const heading = page.frame.getByTestId('curve-table').locator('thead th').last();
   assert.equal(await heading.textContent(), `−log q in ${unit}`);
@@ -246,8 +246,8 @@ async function checkJointFormula(page: ChapterPage, expected: Expected): Promise
   const summands = await page.readAll(page.frame.locator('[data-testid=joint-sum-term]:not([hidden])'));
   assert.deepEqual([factors.length, summands.length], [written.length, written.length]);
   for (const [i, { nats }] of written.entries()) {
-    assertNumber(`factor ${i + 1}`, factors[i], Math.exp(-nats));
-    assertNumber(`summand ${i + 1}`, summands[i], nats / unit.nats);
+    assertNumber(factors[i], Math.exp(-nats), `factor ${i + 1}`);
+    assertNumber(summands[i], nats / unit.nats, `summand ${i + 1}`);
   }
   await checkProbability(page, 'joint-probability', 'joint-exponent', all);
   await checkNumber(page, 'joint-power', -all / Math.LN10);
@@ -270,17 +270,17 @@ function checkUnderflow(shown: string, { tokens, unit }: Expected): void {
   } else {
     const [mean, number] = partsOf(shown, /^At this mean of (.+) per token, .*, after ([\d,]+) tokens;/);
     const meanNats = sumOf(tokens) / tokens.length;
-    assertWritten('the mean', mean, meanNats, amountIn(unit.unit));
-    assertNumber('the tokens to the end of float32', number, Math.ceil(FLOAT32_REACH / meanNats));
+    assertWritten(mean, meanNats, amountIn(unit.unit), 'the mean');
+    assertNumber(number, Math.ceil(FLOAT32_REACH / meanNats), 'the tokens to the end of float32');
   }
 }
 
 async function checkJointPicture(page: ChapterPage, expected: Expected): Promise<void> {
   const { tokens, unit } = expected;
   const all = sumOf(tokens);
-  assertNumber('the end of the product', await page.read(page.find('joint-product-end')), Math.exp(-all));
+  assertNumber(await page.read(page.find('joint-product-end')), Math.exp(-all), 'the end of the product');
   const end = await page.read(page.find('joint-sum-end'));
-  assertWritten('the end of the sum', end, all, amountIn(unit.unit));
+  assertWritten(end, all, amountIn(unit.unit), 'the end of the sum');
   const limit = page.find('joint-chart').locator('.float-limit');
   assert.equal(await limit.getAttribute('visibility'), all > FLOAT32_REACH ? 'visible' : 'hidden');
   const [number, product, sum] = partsOf(
@@ -290,18 +290,18 @@ async function checkJointPicture(page: ChapterPage, expected: Expected): Promise
       : /^Over (\d+) tokens the running product falls to (.+), and the running sum grows to (.+)\.$/,
   );
   assert.equal(number, tokens.length === 1 ? 'one' : String(tokens.length));
-  assertNumber('the product in words', product, Math.exp(-all));
-  assertWritten('the sum in words', sum, all, amountIn(unit.unit));
+  assertNumber(product, Math.exp(-all), 'the product in words');
+  assertWritten(sum, all, amountIn(unit.unit), 'the sum in words');
   const rows = await page.tableOf('joint-chart');
   assert.equal(rows.length, tokens.length);
   for (const [i, [name, q, soFar, amount, added]] of rows.entries()) {
     const { text, nats } = tokens[i];
     const running = sumOf(tokens.slice(0, i + 1));
     assert.equal(name, makeVisible(text));
-    assertCell(`the probability of ${name}`, q, Math.exp(-nats));
-    assertCell(`the product up to ${name}`, soFar, Math.exp(-running));
-    assertCell(`the surprisal of ${name}`, amount, nats / unit.nats);
-    assertCell(`the sum up to ${name}`, added, running / unit.nats);
+    assertNumeral(q, Math.exp(-nats), `the probability of ${name}`);
+    assertNumeral(soFar, Math.exp(-running), `the product up to ${name}`);
+    assertNumeral(amount, nats / unit.nats, `the surprisal of ${name}`);
+    assertNumeral(added, running / unit.nats, `the sum up to ${name}`);
   }
   const headings = page.frame.getByTestId('joint-chart-table').locator('thead th');
   const [, , , ofToken, ofAll] = await headings.allTextContents();

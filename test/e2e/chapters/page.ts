@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Frame, Locator } from 'playwright-core';
 import type { ReportToken } from '../../../src/cli/report';
 import { Engine } from '../../../src/engine/client';
+import type { Distribution } from '../../../src/engine/protocol';
 import type { ChapterName } from '../../../webview/settings';
 import { DEMO, ENGINE_HOST, MODEL } from '../../support/paths';
 import { scoreText } from '../../support/scoring';
@@ -21,6 +22,9 @@ import {
 
 /** A text whose end has the words of its beginning: there is something to be learnt. */
 export const PROSE_FILE = 'origin.md';
+
+/** What the engine knows the code by. */
+const CODE = 'code';
 
 /** The number in a text such as "1,234.5 bits", "−0.9000", "0.12 %" or "3.1 × 10⁻⁵". */
 export function numberIn(text: string): number {
@@ -59,8 +63,12 @@ export class ChapterPage {
     readonly first: ReportToken,
     /** The token that the model was surest of. */
     readonly surest: ReportToken,
-    /** The model's logits before these tokens, from an engine of the test's own. */
+    /** The model's logits before these tokens, from the engine. */
     private readonly allLogits: ReadonlyMap<ReportToken, Float32Array>,
+    /** An engine of the test's own, with the same arithmetic as the panel's; it has scored the code. */
+    readonly engine: Engine,
+    /** Names that scoring. */
+    readonly score: number,
     frame: Frame,
   ) {
     this.frame = frame;
@@ -83,28 +91,28 @@ export class ChapterPage {
     const [first] = reference.report.tokens;
     const surest = reference.report.tokens.reduce((best, token) => (token.nats < best.nats ? token : best));
     const explained = [wrong, first, surest];
-    let logits: ReadonlyMap<ReportToken, Float32Array>;
-    try {
-      const { score } = await scoreText(engine, 'demo', code);
-      const indices = explained.map((token) => reference.report.tokens.indexOf(token));
-      const distributions = await engine.distributions('demo', score, indices, 1, true);
-      logits = new Map(explained.map((token, i) => [token, distributions[i].logits as Float32Array]));
-    } finally {
-      await engine.stop();
-      engine.dispose();
-    }
+    const { score } = await scoreText(engine, CODE, code);
+    const indices = explained.map((token) => reference.report.tokens.indexOf(token));
+    const distributions = await engine.distributions(CODE, score, indices, 1, true);
+    const logits = new Map(explained.map((token, i) => [token, distributions[i].logits as Float32Array]));
     await workbench.openFile(DEMO_FILE);
     await workbench.goTo(wrong.line, wrong.column);
     await workbench.runCommand('Surprisal: Open Explainer Panel');
     const frame = await workbench.panelFrame();
-    const page = new ChapterPage(workbench, reference, prose, wrong, first, surest, logits, frame);
+    const page = new ChapterPage(
+      workbench,
+      reference,
+      prose,
+      wrong,
+      first,
+      surest,
+      logits,
+      engine,
+      score,
+      frame,
+    );
     await page.explains(wrong);
     return page;
-  }
-
-  /** The model's logits before the wrong variable. */
-  get logits(): Float32Array {
-    return this.logitsOf(this.wrong);
   }
 
   /** The model's logits before the wrong variable, the first token or the surest. */
@@ -140,6 +148,25 @@ export class ChapterPage {
     const { steps, min, max } = TEMPERATURE;
     await this.setSlider('temperature', position);
     return Number((min * (max / min) ** (position / steps)).toFixed(2));
+  }
+
+  /** Ends the engine and the workbench. */
+  async close(): Promise<void> {
+    this.engine.dispose();
+    await this.workbench.close();
+  }
+
+  /**
+   * The engine's answer for a token of the code.
+   * @param top number of candidates with a name
+   * @returns with the logits of the whole vocabulary
+   */
+  async distributionOf(token: ReportToken, top: number): Promise<Distribution & { logits: Float32Array }> {
+    const index = this.reference.report.tokens.indexOf(token);
+    const [answer] = await this.engine.distributions(CODE, this.score, [index], top, true);
+    const { logits } = answer;
+    assert.ok(logits);
+    return { ...answer, logits };
   }
 
   /** Waits until the page explains a token, all of it. */
@@ -275,6 +302,12 @@ export class ChapterPage {
       .evaluateAll((elements) => elements.map((row) => [...row.cells].map((cell) => cell.textContent)));
     await toggle.click();
     return rows.map((row) => row.map(plain));
+  }
+
+  /** The headings of that table's columns, once its rows have been read. */
+  async headingsOf(test: string): Promise<string[]> {
+    const headings = await this.frame.getByTestId(`${test}-table`).locator('thead th').allTextContents();
+    return headings.map(plain);
   }
 
   /** Waits until something that throws while it is not so does not throw any more. */

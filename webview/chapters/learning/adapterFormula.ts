@@ -41,10 +41,12 @@ const mean = () => row(fraction(constant('1'), variable('n')), sum(variable('i')
 /** Makes the formulas of both adapters, of which the chosen one is shown. */
 export function makeAdapterFormula(): AdapterFormula {
   const bias = makeUpdate(
+    'bias',
     [variable('z'), '=', row(variable('W'), variable('h'), '+', bold('b'))],
     [partial('b'), '=', row(mean(), difference())],
   );
   const lowRank = makeUpdate(
+    'low-rank',
     [variable('z'), '=', row(variable('W'), variable('h'), '+', bold('B'), bold('A'), variable('h'))],
     [
       partial('B'),
@@ -68,7 +70,12 @@ export function makeAdapterFormula(): AdapterFormula {
   );
   const biasCount = slot('parameter-count-bias');
   const biasParameters = math(row(bold('V'), '=', biasCount.element));
-  const [rank, vocabulary, width, all] = [slot(), slot(), slot(), slot('parameter-count-low-rank')];
+  const [rank, vocabulary, width] = [
+    slot('parameter-rank'),
+    slot('parameter-vocabulary'),
+    slot('parameter-width'),
+  ];
+  const all = slot('parameter-count-low-rank');
   const widthSlot = row(width.element);
   const unknownWidth = row(variable('d'));
   const total = row('=', all.element);
@@ -146,9 +153,9 @@ function math(content: Element): MathMLElement {
 type Line = readonly [left: Node | string, sign: string, right: Node | string];
 
 /** The lines of an adapter, and below them the update with its numbers. */
-function makeUpdate(...lines: readonly Line[]) {
-  const eta = slot();
-  const lambda = slot();
+function makeUpdate(test: string, ...lines: readonly Line[]) {
+  const eta = slot(`${test}-eta`);
+  const lambda = slot(`${test}-lambda`);
   const theta = () => linked('parameters', variable('θ'));
   const moments = () => fraction(hat('m'), row(root(hat('v')), '+', variable('ϵ')));
   const element = aligned(

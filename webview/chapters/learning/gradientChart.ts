@@ -65,7 +65,7 @@ export function makeGradientChart(): GradientChart {
     });
     const middle = (i: number) => TOP + i * ROW + ROW / 2;
     const longest = Math.floor(nameWidth / CHARACTER);
-    keep(names, rows.length, () => svg('text')).forEach((name, i) => {
+    keep(names, rows.length, () => svg('text', { test: 'gradient-name' })).forEach((name, i) => {
       const { kind, name: text } = rows[i];
       setAttribute(
         name,
@@ -87,7 +87,7 @@ export function makeGradientChart(): GradientChart {
         linked('gradient-target', bar);
       }
     });
-    keep(values, rows.length, () => svg('text')).forEach((value, i) => {
+    keep(values, rows.length, () => svg('text', { test: 'gradient-value' })).forEach((value, i) => {
       const isTarget = rows[i].kind === 'target';
       setAttribute(value, 'class', `learning-value${isTarget ? ' is-target' : ''}`);
       placeText(value, fixed(rows[i].slope, 4), width - 1, middle(i) + 4, 'end');

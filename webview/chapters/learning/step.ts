@@ -293,7 +293,7 @@ function makeFormula(): Formula {
   const slope = slot('gradient-target');
   const logit = slot('step-logit');
   const eta = slot('step-eta');
-  const slopeAgain = slot();
+  const slopeAgain = slot('gradient-target-again');
   const next = slot('step-next-logit');
   const v = () => variable('v');
   const y = () => variable('y');
