@@ -60,6 +60,9 @@ const WITH_SERIES: readonly ChapterName[] = ['sequence', 'learning'];
 /** How long changes are gathered before they are kept, in milliseconds. */
 const GATHER = 200;
 
+/** How long the extension's settings may take to agree with a choice in the page, in milliseconds. */
+const SETTINGS_AGREE = 2000;
+
 start();
 
 function start(): void {
@@ -74,12 +77,19 @@ function start(): void {
   let training: PanelTraining | undefined;
   /** The unit that the user has just chosen; the extension's settings may take a moment to agree. */
   let chosenUnit: PanelUnit | undefined;
+  let chosenTimer: ReturnType<typeof setTimeout> | undefined;
   let seriesWanted = false;
 
   const host: Host = {
     post(message) {
       if (message.type === 'unit') {
         chosenUnit = message.unit;
+        clearTimeout(chosenTimer);
+        // A state with the same unit may be one of before an earlier choice: only time tells that all are told.
+        chosenTimer = setTimeout(() => {
+          chosenUnit = undefined;
+          update();
+        }, SETTINGS_AGREE);
         update();
       }
       vscode.postMessage(message);
@@ -113,7 +123,14 @@ function start(): void {
     (chapter) => host.set({ chapter }),
   );
   const numbers = html('div', { class: 'numbers' }, summary.element, selection.element);
-  const top = html('div', { class: 'top' }, header.element, line.element, numbers, tabs.list);
+  const top = html(
+    'div',
+    { class: 'top', test: 'surroundings' },
+    header.element,
+    line.element,
+    numbers,
+    tabs.list,
+  );
   const explained = html('div', { class: 'explained', test: 'explained' }, tabs.content);
   const page = document.getElementById('surprisal') ?? document.body.appendChild(html('main'));
   page.setAttribute('aria-label', strings.page);
@@ -201,9 +218,6 @@ function start(): void {
     switch (data?.type) {
       case 'state':
         state = withLogits(data.state);
-        if (state.unit === chosenUnit) {
-          chosenUnit = undefined;
-        }
         update();
         save();
         break;

@@ -1,27 +1,40 @@
-/** What benchmarks share: medians with their spread, the machine they were measured on, a table and a JSON file. */
+/**
+ * What benchmarks share: medians with their spread, ratios of what was measured in turn, the machine they were measured on, a
+ * table and a JSON file.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { physicalCores, processorName } from '../../src/model/devices';
 import { ROOT } from '../support/paths';
 
-/** What a duration is compared with. */
+/** What a figure is compared with. */
 export interface Yardstick {
   /** As in `the limit`. */
   readonly name: string;
-  /** Milliseconds. */
-  readonly milliseconds: number;
+  /** In the unit of the row. */
+  readonly value: number;
+}
+
+/** What was measured in turn with a row, repeat by repeat. */
+export interface Pair {
+  readonly name: string;
+  /** In the row's unit, one for each of the row's repeats. */
+  readonly samples: readonly number[];
 }
 
 /** One line of a benchmark's table. */
 export interface Row {
   readonly name: string;
-  /** Milliseconds, one for each repeat. */
+  /** What the samples are measured in; `ms` without it. */
+  readonly unit?: string;
+  /** One for each repeat. */
   readonly samples: readonly number[];
   readonly against?: readonly Yardstick[];
+  readonly paired?: readonly Pair[];
 }
 
-/** The middle of durations and their spread, in milliseconds. */
+/** The middle of some samples and their spread, in the samples' unit. */
 export interface Spread {
   readonly repeats: number;
   readonly lower: number;
@@ -42,7 +55,7 @@ function quantile(values: readonly number[], share: number): number {
   return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
-/** Median, quartiles and the largest of some durations. */
+/** Median, quartiles and the largest of some samples. */
 export function spreadOf(samples: readonly number[]): Spread {
   return {
     repeats: samples.length,
@@ -75,20 +88,34 @@ export async function report(
   about: Readonly<Record<string, string | number>>,
   rows: readonly Row[],
 ): Promise<void> {
-  const lines = rows.map(({ name: label, samples, against = [] }) => {
+  const lines = rows.map(({ name: label, unit = 'ms', samples, against = [], paired = [] }) => {
     const spread = spreadOf(samples);
-    const ratios = against.map((one) => `${(spread.median / one.milliseconds).toFixed(2)} × ${one.name}`);
-    return { label, samples, spread, against, ratios };
+    const pairs = paired.map((pair) => ({
+      ...pair,
+      ratio: spreadOf(samples.map((sample, repeat) => sample / pair.samples[repeat])),
+    }));
+    const ratios = [
+      ...against.map((one) => `${(spread.median / one.value).toFixed(2)} × ${one.name}`),
+      ...pairs.map(
+        ({ name: other, ratio: { lower, median, upper } }) =>
+          `${median.toFixed(2)} (${lower.toFixed(2)} … ${upper.toFixed(2)}) × ${other}`,
+      ),
+    ];
+    return { label, unit, samples, spread, against, paired: pairs, ratios };
   });
-  const heading = ['', 'repeats', 'median ms', 'quartiles', 'largest', 'median, compared'];
-  const cells = lines.map(({ label, spread, ratios }) => [
-    label,
-    String(spread.repeats),
-    spread.median.toFixed(1),
-    `${spread.lower.toFixed(1)} … ${spread.upper.toFixed(1)}`,
-    spread.largest.toFixed(1),
-    ratios.join(', '),
-  ]);
+  const heading = ['', 'unit', 'repeats', 'median', 'quartiles', 'largest', 'median, compared'];
+  const cells = lines.map(({ label, unit, spread, ratios }) => {
+    const shown = (value: number) => value.toFixed(unit === '×' ? 2 : 1);
+    return [
+      label,
+      unit,
+      String(spread.repeats),
+      shown(spread.median),
+      `${shown(spread.lower)} … ${shown(spread.upper)}`,
+      shown(spread.largest),
+      ratios.join(', '),
+    ];
+  });
   const widths = heading.map((_, column) =>
     Math.max(...[heading, ...cells].map((row) => row[column].length)),
   );
@@ -113,7 +140,7 @@ export async function report(
   const folder = join(ROOT, 'out', 'bench');
   await mkdir(folder, { recursive: true });
   const file = join(folder, `${name}.json`);
-  const written = { benchmark: name, date: new Date().toISOString(), unit: 'ms', about: facts, rows: lines };
+  const written = { benchmark: name, date: new Date().toISOString(), about: facts, rows: lines };
   await writeFile(file, `${JSON.stringify(written, undefined, 2)}\n`);
   console.log(`Every sample is in ${file}`);
 }

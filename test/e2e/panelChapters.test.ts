@@ -9,6 +9,7 @@ import { lossTests } from './chapters/loss';
 import { ChapterPage } from './chapters/page';
 import { sequenceTests } from './chapters/sequence';
 import { trainingTests } from './chapters/training';
+import { viewsTests } from './chapters/views';
 import { eventually } from './support';
 
 const THEMES: readonly Theme[] = ['dark', 'light', 'hc-light', 'hc-dark'];
@@ -26,6 +27,7 @@ describe('the chapters of the explainer panel', () => {
 
   after(() => page?.close());
 
+  viewsTests(() => page);
   distributionTests(() => page);
   logarithmTests(() => page);
   lossTests(() => page);
@@ -113,6 +115,7 @@ describe('the chapters of the explainer panel', () => {
             'document.documentElement.scrollWidth - document.documentElement.clientWidth',
           );
           assert.ok(overflow <= 0, `${name} is ${overflow} pixels too wide`);
+          assert.deepEqual(await page.inaccessible(), [], `${name}, ${width}`);
           await page.workbench.screenshot(`chapter-${name}-${theme}-${width}`);
         }
       }

@@ -129,6 +129,12 @@ const divergenceSymbol = () =>
 const entropySymbol = () => linked('entropy', row(variable('H'), '(', variable('q'), ')'));
 const logOf = (index: string) => row(apply('log'), sub(q(), variable(index)));
 
+/** What is scrolled sideways where it is too wide, with the keyboard too. */
+const scrollable = (label: string) => ({
+  class: 'loss-scroll',
+  attributes: { tabindex: '0', role: 'group', 'aria-label': label },
+});
+
 function makeCrossEntropy(): Part {
   const keeps = slot('loss-keeps');
   const nats = linkedSlot('target-term', 'loss-surprisal');
@@ -188,7 +194,7 @@ function makeTerms(): Part {
   const unitHeading = column('term', strings.columnTerm);
   const element = html(
     'div',
-    { class: 'loss-scroll' },
+    scrollable(strings.sum),
     heading(strings.sum),
     html(
       'table',
@@ -631,7 +637,7 @@ function makeLossTable(): Part {
   });
   const element = html(
     'div',
-    { class: 'loss-scroll' },
+    scrollable(strings.losses),
     html(
       'table',
       { class: 'loss-others', test: 'loss-others' },

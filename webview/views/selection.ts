@@ -29,7 +29,11 @@ export function makeSelection(): View {
     { class: 'tiles selection-tiles' },
     ...[joint, likelihood, mean, choices, perByte].map(({ element }) => element),
   );
-  const live = html('p', { class: 'spoken', attributes: { 'aria-live': 'polite' } });
+  const live = html('p', {
+    class: 'spoken',
+    test: 'selection-announcement',
+    attributes: { 'aria-live': 'polite' },
+  });
   const element = html(
     'section',
     { class: 'selection', test: 'selection', attributes: { 'aria-labelledby': heading.id } },

@@ -1,5 +1,6 @@
 /** The explainer panel's page as the tests of its chapters read it. */
 import assert from 'node:assert/strict';
+import axe, { type AxeResults } from 'axe-core';
 import type { Frame, Locator } from 'playwright-core';
 import type { ReportToken } from '../../../src/cli/report';
 import { Engine } from '../../../src/engine/client';
@@ -272,6 +273,20 @@ export class ChapterPage {
     return texts.map(plain).filter((text) => !allowed.some((pattern) => pattern.test(text)));
   }
 
+  /**
+   * What stands in the way of people who use a screen reader, the keyboard, or low contrast, as far as axe-core finds
+   * it (WCAG 2.1, levels A and AA): rule, element, and what is wrong with it.
+   */
+  async inaccessible(): Promise<string[]> {
+    await this.frame.evaluate(axe.source);
+    const { violations } = await this.frame.evaluate<AxeResults>(
+      `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })`,
+    );
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${plain(failureSummary ?? '')}`),
+    );
+  }
+
   /** Sets a slider as dragging its thumb does. */
   async setSlider(test: string, position: number): Promise<void> {
     await this.frame.getByTestId(test).evaluate((element, value) => {
@@ -287,8 +302,14 @@ export class ChapterPage {
     await field.press('Tab');
   }
 
-  chooseUnit(unit: string): Promise<void> {
-    return this.frame.getByTestId('unit').getByText(unit, { exact: true }).click();
+  /** Chooses a unit, and waits until the extension has it too: what it still sends is not of an earlier choice. */
+  async chooseUnit(unit: string): Promise<void> {
+    await this.frame.getByTestId('unit').getByText(unit, { exact: true }).click();
+    await eventually(
+      `the extension should count in ${unit}`,
+      () => this.workbench.statusBarText(),
+      (shown) => shown.includes(`${unit}/token`),
+    );
   }
 
   /** The rows of the table behind a chart. */

@@ -5,7 +5,7 @@ import { plain } from '../support';
 import { numberIn } from './page';
 
 /** What two computations of a number may differ by: of amounts in nats; of smaller numbers this share of them. */
-const NOISE = 1e-4;
+export const NOISE = 1e-4;
 
 const noiseOf = (value: number) => NOISE * Math.min(1, Math.abs(value));
 

@@ -45,6 +45,7 @@ export function trainingTests(open: () => ChapterPage): void {
     const { workbench, prose } = page;
     await workbench.focusGroup(1);
     await workbench.openFile(PROSE_FILE);
+    await workbench.goTo(1);
     await workbench.runCommand('Surprisal: Toggle Heatmap');
     await heatBecomes(workbench, prose);
     const before = await heatOnScreen(workbench);
@@ -98,6 +99,7 @@ export function trainingTests(open: () => ChapterPage): void {
     const { workbench, prose } = page;
     await workbench.focusGroup(1);
     await workbench.openFile(PROSE_FILE);
+    await workbench.goTo(1);
     await page.explains(prose.report.tokens[0]);
     const options = {
       ...TRAINING_DEFAULTS,

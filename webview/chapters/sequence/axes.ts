@@ -77,7 +77,7 @@ export interface Legend {
 
 /** Makes a legend at the top of a picture. */
 export function makeLegend(parent: SVGElement): Legend {
-  const entry = () => svg('g', {}, svg('path'), svg('text', { class: 'tick' }));
+  const entry = () => svg('g', {}, svg('path'), svg('text', { class: 'tick', test: 'legend' }));
   return {
     update(width, entries) {
       let x = 0;

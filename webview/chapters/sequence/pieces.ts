@@ -17,9 +17,9 @@ import {
   apply,
   constant,
   formulaFrame,
+  linkedSlot,
   operator,
   row,
-  slot,
   sub,
   sum,
   variable,
@@ -41,6 +41,8 @@ const CURVE_POINTS = 80;
 export function makePieces(): Measure {
   let shown: { sequence: PanelSequence; unit: PanelUnit } | undefined;
   let share = 0.7;
+  /** How many tokens the other tokenizer needs: a whole number, which all of its numbers are computed from. */
+  const othersOf = ({ scored }: PanelSequence) => Math.max(1, Math.round(share * scored));
   const formula = makeIdentity();
 
   const axesLayer = svg('g');
@@ -51,8 +53,14 @@ export function makePieces(): Measure {
   // The height of a rectangle is its loss per piece: L, whose power of e is the perplexity, or the bits per byte.
   const meanHeight = linked('mean', svg('path', { class: 'pieces-height' }));
   const byteHeight = linked('bits-per-byte', svg('path', { class: 'pieces-height is-bytes' }));
-  const perplexityLabel = linked('perplexity', svg('text', { class: 'label outlined' }));
-  const byteLabel = linked('bits-per-byte', svg('text', { class: 'label outlined' }));
+  const perplexityLabel = linked(
+    'perplexity',
+    svg('text', { class: 'label outlined', test: 'pieces-perplexity' }),
+  );
+  const byteLabel = linked(
+    'bits-per-byte',
+    svg('text', { class: 'label outlined', test: 'pieces-bits-per-byte' }),
+  );
   const top = svg('g');
   const axes = makeAxes(axesLayer);
   const legend = makeLegend(top);
@@ -72,7 +80,7 @@ export function makePieces(): Measure {
       {
         shape: 'area',
         mark: 'pieces-other',
-        label: strings.piecesOther(count(Math.round(share * sequence.scored))),
+        label: strings.piecesOther(count(othersOf(sequence))),
       },
       { shape: 'area', mark: 'pieces-bytes', label: strings.piecesBytes(count(sequence.bytes)) },
       { shape: 'line', mark: 'pieces-total', label: strings.piecesTotal },
@@ -91,7 +99,7 @@ export function makePieces(): Measure {
     const rectangle = (pieces: number) =>
       `M${pixels(x(0))} ${pixels(y(0))}V${pixels(y(total / pieces))}H${pixels(x(pieces))}V${pixels(y(0))}z`;
     setAttribute(tokens, 'd', rectangle(sequence.scored));
-    setAttribute(other, 'd', rectangle(share * sequence.scored));
+    setAttribute(other, 'd', rectangle(othersOf(sequence)));
     setAttribute(bytes, 'd', rectangle(Math.max(1, sequence.bytes)));
     const edge = (pieces: number) => `M${pixels(x(0))} ${pixels(y(total / pieces))}H${pixels(x(pieces))}`;
     setAttribute(meanHeight, 'd', edge(sequence.scored));
@@ -120,14 +128,14 @@ export function makePieces(): Measure {
     const { sequence, unit } = shown;
     const cut = (name: string, pieces: number, hasPerplexity: boolean) => [
       name,
-      count(Math.round(pieces)),
+      count(pieces),
       fixedAmount(sequence.nats / pieces, unit, 3),
       hasPerplexity ? rounded(perplexity(sequence.nats / pieces)) : '–',
       sequence.bytes > 0 ? fixed(bitsPerByte(sequence.nats, sequence.bytes), 3) : '–',
     ];
     return [
       cut(strings.thisTokenizer, sequence.scored, true),
-      cut(strings.otherTokenizer, share * sequence.scored, true),
+      cut(strings.otherTokenizer, othersOf(sequence), true),
       cut(strings.bytes, Math.max(1, sequence.bytes), false),
     ];
   };
@@ -144,12 +152,13 @@ export function makePieces(): Measure {
   const refresh = () => {
     if (shown) {
       const { nats, scored } = shown.sequence;
+      const others = othersOf(shown.sequence);
       setText(
         sentence,
         strings.other(
-          fixedAmount(nats / (share * scored), shown.unit, 2),
+          fixedAmount(nats / others, shown.unit, 2),
           strings.units[shown.unit],
-          rounded(perplexity(nats / (share * scored))),
+          rounded(perplexity(nats / others)),
           rounded(perplexity(nats / scored)),
         ),
       );
@@ -186,22 +195,12 @@ export function makePieces(): Measure {
 
 /** N · L = Σ s = B · BPB · ln 2, with the numbers below. */
 function makeIdentity(): { element: HTMLElement; update(sequence: PanelSequence): void } {
-  const tokens = slot();
-  const mean = slot();
-  const total = slot('pieces-nats');
-  const again = slot();
-  const bytes = slot();
-  const perByte = slot();
-  for (const [name, { element }] of [
-    ['tokens', tokens],
-    ['mean', mean],
-    ['total', total],
-    ['total', again],
-    ['bytes', bytes],
-    ['bits-per-byte', perByte],
-  ] as const) {
-    linked(name, element);
-  }
+  const tokens = linkedSlot('tokens', 'identity-tokens');
+  const mean = linkedSlot('mean', 'identity-mean');
+  const total = linkedSlot('total', 'identity-nats');
+  const again = linkedSlot('total', 'identity-nats-again');
+  const bytes = linkedSlot('bytes', 'identity-bytes');
+  const perByte = linkedSlot('bits-per-byte', 'identity-bits-per-byte');
   const element = formulaFrame(
     strings.piecesTitle,
     aligned(

@@ -22,9 +22,10 @@ function percent(share: number): string {
   if (share > 0 && share < 0.0005) {
     return strings.percentBelow(fixed(0.1, 1));
   }
-  return strings.percent(
-    fixed(100 * share, share > 0 && share < 0.0995 && !Number.isInteger(100 * share) ? 1 : 0),
-  );
+  const value = 100 * share;
+  // A slider's 7 % may be 7.000000000000001.
+  const isWhole = Math.abs(value - Math.round(value)) < 1e-9;
+  return strings.percent(fixed(value, share < 0.0995 && !isWhole ? 1 : 0));
 }
 
 interface Shown {
@@ -177,8 +178,8 @@ export function makeKinds(): SequencePart {
       svg('text', { class: 'label', attributes: { 'text-anchor': 'end', dy: '0.32em' } }),
       svg('rect', { class: 'share-tokens' }),
       svg('rect', { class: 'share-loss' }),
-      svg('text', { class: 'tick', attributes: { dy: '0.32em' } }),
-      svg('text', { class: 'tick', attributes: { dy: '0.32em' } }),
+      svg('text', { class: 'tick', test: 'kind-tokens', attributes: { dy: '0.32em' } }),
+      svg('text', { class: 'tick', test: 'kind-loss', attributes: { dy: '0.32em' } }),
     );
   const row = 30;
   const names = TOKEN_KINDS.map((kind) => strings.kinds[kind]);

@@ -81,7 +81,7 @@ export function makeMean(): Measure {
 
 /** PPL = e^L. */
 export function makePerplexity(): Measure {
-  const mean = linkedSlot('mean');
+  const mean = linkedSlot('mean', 'perplexity-mean');
   const value = linkedSlot('perplexity', 'perplexity-value');
   const formula = aligned(
     [linked('perplexity', apply('PPL')), '=', sup(variable('e'), meanSymbol())],
