@@ -4,8 +4,8 @@
     head      hidden_states, targets, wants_logits ->  surprisal, entropy, varentropy, rank, or logits
 
 A model gives its matrices as objects whose `linear(graph, x, out)` writes the
-multiplication of x by the matrix, and an embedding with `look_up`, `logits` and
-`small_logits`. Weights lie in external data files that the graphs share.
+multiplication of x by the matrix, and an embedding with `look_up` and `logits`.
+Weights lie in external data files that the graphs share.
 """
 
 from __future__ import annotations
@@ -85,6 +85,24 @@ class Graph:
                 for key, value in (("location", file.name), ("offset", offset), ("length", length)):
                     tensor.external_data.add(key=key, value=str(value))
             self.initializers[name] = tensor
+        return name
+
+    def part(self, name: str, array, start: int, end: int, file: DataFile | None, dims=None) -> str:
+        """Rows [start, end) of an array in an external data file, of which the file holds one copy."""
+        array = np.ascontiguousarray(array)
+        if file is None:
+            return self.constant(f"{name}.{start}", array[start:end].reshape(dims or [end - start, *array.shape[1:]]))
+        offset, length = file.add(array)
+        row = length // len(array)
+        name = f"{name}.{start}"
+        tensor = TensorProto(
+            name=name, data_type=ONNX_TYPE[array.dtype], dims=dims or [end - start, *array.shape[1:]]
+        )
+        tensor.data_location = TensorProto.EXTERNAL
+        places = (("location", file.name), ("offset", offset + start * row), ("length", (end - start) * row))
+        for key, value in places:
+            tensor.external_data.add(key=key, value=str(value))
+        self.initializers[name] = tensor
         return name
 
     def ints(self, *values: int) -> str:
@@ -209,65 +227,54 @@ class FloatEmbedding:
         self.weight, self.file = weight, file
         self.vocabulary, self.hidden = weight.shape
 
-    def _constant(self, graph: Graph) -> str:
-        return graph.constant("embedding", self.weight, self.file)
+    def look_up(self, graph: Graph, ids: str, shape: str, out: str | None = None) -> str:
+        table = graph.constant("embedding", self.weight, self.file)
+        return graph.op("Reshape", [graph.op("Gather", [table, ids], axis=0), shape], out)
 
-    def look_up(self, graph: Graph, ids: str, out: str) -> str:
-        return graph.op("Gather", [self._constant(graph), ids], out, axis=0)
-
-    def logits(self, graph: Graph, hidden: str, out: str) -> str:
-        return graph.op("Gemm", [hidden, self._constant(graph)], out, transB=1)
-
-    small_logits = logits
+    def logits(self, graph: Graph, hidden: str, start: int, end: int) -> str:
+        part = graph.part("embedding", self.weight, start, end, self.file)
+        return graph.op("Gemm", [hidden, part], transB=1)
 
 
 class Q8Embedding:
     """Q8_0 blocks, stored as bytes q + 128 and float16 scales."""
 
+    BLOCK = 32
+
     def __init__(self, q8, file: DataFile):
-        self.q8, self.file = q8, file
+        self.unsigned, self.scale, self.file = q8.unsigned(), q8.scale, file
         self.vocabulary, self.hidden = q8.q.shape
 
-    def _parts(self, graph: Graph) -> tuple[str, str]:
-        return (
-            graph.constant("embedding.q", self.q8.unsigned(), self.file),
-            graph.constant("embedding.scale", self.q8.scale, self.file),
-        )
-
-    def look_up(self, graph: Graph, ids: str, out: str) -> str:
-        """Only the rows that are asked for become float32."""
-        q, scale = self._parts(graph)
+    def look_up(self, graph: Graph, ids: str, shape: str, out: str | None = None) -> str:
+        """Only the rows that are asked for become float32; the few scales do at load: not every GPU gathers float16."""
+        q = graph.constant("embedding.q", self.unsigned, self.file)
+        scale = graph.constant("embedding.scale", self.scale, self.file)
         q = graph.op("Cast", [graph.op("Gather", [q, ids], axis=0)], to=TensorProto.FLOAT)
-        q = graph.op("Sub", [q, graph.constant("middle", np.array(128, np.float32))])
-        scale = graph.op("Cast", [graph.op("Gather", [scale, ids], axis=0)], to=TensorProto.FLOAT)
+        q = graph.op("Sub", [q, graph.constant("embedding.zero", np.array(128, np.float32))])
+        scale = graph.op("Gather", [graph.op("Cast", [scale], to=TensorProto.FLOAT), ids], axis=0)
         rows = graph.op("Mul", [q, graph.op("Unsqueeze", [scale, graph.ints(-1)])])
-        return graph.op("Reshape", [rows, graph.ints(0, 0, self.hidden)], out)
+        return graph.op("Reshape", [rows, shape], out)
 
-    def logits(self, graph: Graph, hidden: str, out: str) -> str:
-        """The whole matrix becomes float32, once, when ONNX Runtime folds constants at load."""
-        q, scale = self._parts(graph)
-        q = graph.op("Cast", [q], to=TensorProto.FLOAT)
-        q = graph.op("Sub", [q, graph.constant("middle", np.array(128, np.float32))])
+    def logits(self, graph: Graph, hidden: str, start: int, end: int) -> str:
+        """The matrix becomes float32, once, when ONNX Runtime folds constants at load: one operator, one copy.
+
+        It folds this one only with the session option session.disable_quant_qdq.
+        """
+        rows, blocks = end - start, self.hidden // self.BLOCK
+        q = graph.part("embedding.q", self.unsigned, start, end, self.file, [rows, self.hidden])
+        scale = graph.part("embedding.scale", self.scale, start, end, self.file)
         scale = graph.op("Cast", [scale], to=TensorProto.FLOAT)
-        w = graph.op("Mul", [q, graph.op("Unsqueeze", [scale, graph.ints(-1)])])
-        w = graph.op("Reshape", [w, graph.ints(self.vocabulary, self.hidden)])
-        return graph.op("Gemm", [hidden, w], out, transB=1)
+        zero = graph.constant(f"zero.{rows}", np.full([rows, blocks], 128, np.uint8))
+        weights = graph.op("DequantizeLinear", [q, scale, zero], axis=1, block_size=self.BLOCK)
+        return graph.op("Gemm", [hidden, weights], transB=1)
 
-    def small_logits(self, graph: Graph, hidden: str, out: str) -> str:
+    def small_logits(self, graph: Graph, hidden: str, start: int, end: int) -> str:
         """The matrix stays 8-bit in memory and is expanded a block at a time."""
-        q, scale = self._parts(graph)
-        scale = graph.op("Reshape", [scale, graph.ints(-1)])
+        q = graph.part("embedding.q", self.unsigned, start, end, self.file)
+        scale = graph.op("Reshape", [graph.part("embedding.scale", self.scale, start, end, self.file), graph.ints(-1)])
         scale = graph.op("Cast", [scale], to=TensorProto.FLOAT)
-        return graph.op(
-            "MatMulNBits",
-            [hidden, q, scale],
-            out,
-            MICROSOFT,
-            K=self.hidden,
-            N=self.vocabulary,
-            bits=8,
-            block_size=32,
-        )
+        attributes = {"K": self.hidden, "N": end - start, "bits": 8, "block_size": self.BLOCK}
+        return graph.op("MatMulNBits", [hidden, q, scale], None, MICROSOFT, **attributes)
 
 
 def rotary_tables(context: int, head_dim: int, theta: float) -> tuple[np.ndarray, np.ndarray]:
@@ -314,7 +321,7 @@ def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str) -> 
             epsilon=shape.epsilon,
         )
 
-    x = embedding.look_up(g, ids, "embedded")
+    x = embedding.look_up(g, ids, g.ints(1, -1, d), "embedded")
     branch = None
     for i in range(shape.layers):
         if branch is None:
@@ -347,51 +354,96 @@ def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str) -> 
     return g
 
 
-def loss_outputs(g: Graph, z: str, targets: str, prefix: str = "") -> None:
-    """surprisal, entropy, varentropy (nats) and rank of `targets` [N] under the logits z [N, V].
+# Vocabulary entries whose logits are computed together: few enough for a row of them to stay near the processor.
+PART = 3072
 
-    Everything is shifted by the row's maximum and the varentropy is centred, so
-    that float32 holds: c = z - max z, e = exp c, S = sum e, mu = sum e c / S;
-    surprisal = log S - c_y, entropy = log S - mu, varentropy = sum e (c - mu)^2 / S.
+
+def loss(g: Graph, embedding, hidden: str, targets: str, size: int) -> tuple[dict[str, str], list[str]]:
+    """Surprisal, entropy, varentropy (nats) and rank of `targets` [N], each [N, 1]; and the logits in parts of `size`.
+
+    The vocabulary is taken in parts. With c = z - peak and e = exp c, each gives
+    its peak, S = sum e, A = sum e c and B = sum e c^2; shifted by the difference d of
+    its peak to the largest one and weighed by exp d they add up to
+
+        log sum exp z = peak + log S
+        entropy       = log S - mu,          mu = sum exp d (A + d S) / S
+        varentropy    = sum exp d (B + 2 (d - mu) A + (d - mu)^2 S) / S
+
+    so that float32 holds: everything is shifted by a maximum, the varentropy is
+    centred, and no sum runs over all of the vocabulary at once.
     """
     one = g.ints(1)
     y = g.op("Unsqueeze", [targets, one])
-    zy = g.op("GatherElements", [z, y], axis=1)
-    peak = g.op("ReduceMax", [z, one], keepdims=1)
-    c = g.op("Sub", [z, peak])
-    e = g.op("Exp", [c])
-    total = g.op("ReduceSum", [e, one], keepdims=1)
+    # The target's logit from its own row: the rank needs it before the part that the target is in.
+    own_rows = embedding.look_up(g, targets, g.ints(-1, embedding.hidden))
+    near = g.op("ReduceSum", [g.op("Mul", [own_rows, hidden]), one], keepdims=1)
+
+    def sum_of(x: str) -> str:
+        return g.op("ReduceSum", [x, one], keepdims=1)
+
+    def as_float(x: str) -> str:
+        return g.op("Cast", [x], to=TensorProto.FLOAT)
+
+    logits, parts = [], []
+    for start in range(0, embedding.vocabulary, size):
+        end = min(start + size, embedding.vocabulary)
+        z = embedding.logits(g, hidden, start, end)
+        logits.append(z)
+        peak = g.op("ReduceMax", [z, one], keepdims=1)
+        c = g.op("Sub", [z, peak])
+        e = g.op("Exp", [c])
+        ec = g.op("Mul", [e, c])
+        local = g.op("Sub", [y, g.ints(start)])
+        last = g.constant(f"last_{end - start}", np.array(end - start - 1, np.int64))
+        at = g.op("Clip", [local, g.constant("first", np.array(0, np.int64)), last])
+        inside = g.op("Equal", [local, at])
+        own = g.op("GatherElements", [z, at], axis=1)
+        # Both are the target's logit, summed in another order: it is not above itself.
+        itself = as_float(g.op("And", [inside, g.op("Greater", [own, near])]))
+        above = g.op("Sub", [sum_of(as_float(g.op("Greater", [z, near]))), itself])
+        found = g.op("Where", [inside, own, g.constant("none", np.array(0, np.float32))])
+        parts.append((peak, sum_of(e), sum_of(ec), sum_of(g.op("Mul", [ec, c])), above, found))
+    peaks, s, a, b, above, found = (g.op("Concat", list(column), axis=1) for column in zip(*parts))
+    peak = g.op("ReduceMax", [peaks, one], keepdims=1)
+    d = g.op("Sub", [peaks, peak])
+    weight = g.op("Exp", [d])
+    total = sum_of(g.op("Mul", [weight, s]))
     log_total = g.op("Log", [total])
-    g.op("Squeeze", [g.op("Add", [g.op("Sub", [peak, zy]), log_total]), one], f"{prefix}surprisal")
-    mu = g.op("Div", [g.op("ReduceSum", [g.op("Mul", [e, c]), one], keepdims=1), total])
-    g.op("Squeeze", [g.op("Sub", [log_total, mu]), one], f"{prefix}entropy")
-    u = g.op("Sub", [c, mu])
-    square = g.op("ReduceSum", [g.op("Mul", [g.op("Mul", [e, u]), u]), one], keepdims=1)
-    g.op("Squeeze", [g.op("Div", [square, total]), one], f"{prefix}varentropy")
-    above = g.op("Cast", [g.op("Greater", [z, zy])], to=TensorProto.FLOAT)
-    above = g.op("ReduceSum", [above, one], keepdims=0)  # exact: V is below 2^24
-    above = g.op("Cast", [above], to=TensorProto.INT32)
-    g.op("Add", [above, g.constant("one32", np.array(1, np.int32))], f"{prefix}rank")
+    mu = g.op("Div", [sum_of(g.op("Mul", [weight, g.op("Add", [a, g.op("Mul", [d, s])])])), total])
+    m = g.op("Sub", [d, mu])
+    cross = g.op("Mul", [m, g.op("Add", [g.op("Add", [a, a]), g.op("Mul", [m, s])])])
+    one32 = g.constant("one32", np.array(1, np.int32))
+    scores = {
+        "surprisal": g.op("Add", [g.op("Sub", [peak, sum_of(found)]), log_total]),
+        "entropy": g.op("Sub", [log_total, mu]),
+        "varentropy": g.op("Div", [sum_of(g.op("Mul", [weight, g.op("Add", [b, cross])])), total]),
+        # Exact in float32: the vocabulary is smaller than 2^24.
+        "rank": g.op("Add", [g.op("Cast", [sum_of(above)], to=TensorProto.INT32), one32]),
+    }
+    return scores, logits
 
 
 def head(embedding, doc: str) -> Graph:
-    """One matrix for both uses: only the branch that is asked for runs, and the other's outputs have no rows."""
+    """One matrix for both uses: the scores of `targets`, or the logits; what is not asked for has no rows."""
     g = Graph("head", doc)
     hidden = g.input("hidden_states", np.float32, ["N", embedding.hidden])
     targets = g.input("targets", np.int64, ["T"])
     wants_logits = g.input("wants_logits", np.bool_, [])
-    outputs = {name: (np.float32, ["T"]) for name in ("surprisal", "entropy", "varentropy")}
-    outputs |= {"rank": (np.int32, ["T"]), "logits": (np.float32, ["L", embedding.vocabulary])}
-    z = embedding.logits(g, hidden, "z")
+    # There are no targets where logits are wanted: any token stands in for them, and its scores are cut off.
+    rows = g.op("Shape", [hidden], start=0, end=1)
+    count = g.op("Shape", [targets], start=0, end=1)
+    padding = g.op("Concat", [g.ints(0), g.op("Sub", [rows, count])], axis=0)
+    scores, logits = loss(g, embedding, hidden, g.op("Pad", [targets, padding]), PART)
+    one = g.ints(1)
+    for name, value in scores.items():
+        g.op("Slice", [g.op("Squeeze", [value, one]), g.ints(0), count, g.ints(0)], name)
+        g.output(name, np.int32 if name == "rank" else np.float32, ["T"])
 
-    logits, scores = g.branch("logits"), g.branch("scores")
-    logits.op("Identity", [z], "logits.logits")
-    loss_outputs(scores, z, targets, "scores.")
-    for name, (dtype, shape) in outputs.items():
-        g.output(name, dtype, shape)
-        unwanted = scores if name == "logits" else logits
-        unwanted.constant(f"{unwanted.name}.{name}", np.zeros([0, *shape[1:]], dtype))
-        for branch in (logits, scores):
-            branch.output(f"{branch.name}.{name}", dtype, [None if size in ("T", "L") else size for size in shape])
-    g.op("If", [wants_logits], outputs=list(outputs), then_branch=logits.proto(), else_branch=scores.proto())
+    yes, no = g.branch("logits"), g.branch("none")
+    yes.op("Concat", logits, "logits.logits", axis=1)
+    no.constant("none.logits", np.zeros([0, embedding.vocabulary], np.float32))
+    for branch in (yes, no):
+        branch.output(f"{branch.name}.logits", np.float32, [None, embedding.vocabulary])
+    g.op("If", [wants_logits], outputs=["logits"], then_branch=yes.proto(), else_branch=no.proto())
+    g.output("logits", np.float32, ["L", embedding.vocabulary])
     return g

@@ -93,7 +93,10 @@ def build(rng) -> graphs.Graph:
     g.op("Squeeze", ["final", g.ints(0)], "hidden_states")
     scale = rng.uniform(0.002, 0.006, (V, D // 32)).astype(np.float16)
     embedding = graphs.Q8Embedding(Q8(rng.integers(-127, 128, (V, D), np.int8), scale), None)
-    graphs.loss_outputs(g, embedding.small_logits(g, "hidden_states", "logits"), targets)
+    embedding.logits = embedding.small_logits
+    scores, _ = graphs.loss(g, embedding, "hidden_states", targets, V // 4)
+    for name, value in scores.items():
+        g.op("Squeeze", [value, g.ints(1)], name)
     return g
 
 

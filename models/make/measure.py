@@ -96,6 +96,7 @@ def write_small_head(weights: SmolLM2, folder: Path) -> Path:
 def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # as the product has it: see Q8Embedding
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
