@@ -1,8 +1,10 @@
 // What the scripts share: the repository's folders, the cache, locks, child processes and messages.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -91,6 +93,42 @@ export function npm(args, options = {}) {
         env,
         shell: process.platform === 'win32',
       });
+}
+
+/**
+ * @param {string} output npm's
+ * @returns {string} the line that says what went wrong
+ */
+export function npmReason(output) {
+  const lines = output.split('\n').map((line) => line.replace(/^npm (error|ERR!) ?/, '').trim());
+  const code = lines.find((line) => line.startsWith('code '));
+  const text = lines.find((line) => line && !/^(code|errno|syscall|network|A complete log) ?/.test(line));
+  return [text, code && `(${code.slice(5)})`].filter(Boolean).join(' ') || 'no reason given';
+}
+
+/**
+ * Downloads a package's archive from the npm registry, without what it depends on.
+ * @param {string} name without a scope
+ * @param {string} version
+ * @param {string} integrity the archive's checksum in the registry
+ * @param {string} folder where to put the archive
+ * @returns {Promise<string>} the archive
+ */
+export async function downloadPackage(name, version, integrity, folder) {
+  const { code, output } = await npm(
+    ['pack', `${name}@${version}`, '--pack-destination', folder, '--ignore-scripts', '--loglevel', 'error'],
+    { cwd: folder, quiet: true },
+  );
+  const archive = join(folder, `${name}-${version}.tgz`);
+  if (code !== 0 || !existsSync(archive)) {
+    throw new Failure(`npm could not download ${name}@${version}: ${npmReason(output)}`);
+  }
+  const hash = createHash('sha512');
+  await pipeline(createReadStream(archive), hash);
+  if (`sha512-${hash.digest('base64')}` !== integrity) {
+    throw new Failure(`The downloaded ${name}@${version} is not the expected one: its checksum differs.`);
+  }
+  return archive;
 }
 
 /**

@@ -18,6 +18,7 @@ import { pathToFileURL } from 'node:url';
 import { createGunzip } from 'node:zlib';
 import {
   cacheFolder,
+  downloadPackage,
   Failure,
   folderSize,
   isMain,
@@ -26,6 +27,7 @@ import {
   megabytes,
   messageOf,
   npm,
+  npmReason,
   root,
   runMain,
 } from './support.mjs';
@@ -136,7 +138,7 @@ export async function ensureServer({ quiet = false } = {}) {
   const start = performance.now();
   const made = await makeOnce(folder, stamp, async (staging) => {
     say(`Getting VS Code's server (code-server ${version}) from the npm registry …`);
-    const archive = await download(staging);
+    const archive = await downloadPackage('code-server', version, integrity, staging);
     say('Unpacking …');
     await unpack(archive, staging);
     await rm(archive);
@@ -149,35 +151,6 @@ export async function ensureServer({ quiet = false } = {}) {
     say(`VS Code's server is in the cache: ${megabytes(await folderSize(folder))}, ${seconds} s.`);
   }
   return { root: folder, version };
-}
-
-/**
- * @param {string} folder where to put the archive
- * @returns {Promise<string>} the archive
- */
-async function download(folder) {
-  const { code, output } = await npm(
-    [
-      'pack',
-      `code-server@${version}`,
-      '--pack-destination',
-      folder,
-      '--ignore-scripts',
-      '--loglevel',
-      'error',
-    ],
-    { cwd: folder, quiet: true },
-  );
-  const archive = join(folder, `code-server-${version}.tgz`);
-  if (code !== 0 || !existsSync(archive)) {
-    throw new Failure(`npm could not download code-server@${version}: ${firstError(output)}`);
-  }
-  const hash = createHash('sha512');
-  await pipeline(createReadStream(archive), hash);
-  if (`sha512-${hash.digest('base64')}` !== integrity) {
-    throw new Failure(`The downloaded code-server@${version} is not the expected one: its checksum differs.`);
-  }
-  return archive;
 }
 
 /**
@@ -245,7 +218,7 @@ async function addPackages(folder) {
     { cwd: folder, quiet: true },
   );
   if (code !== 0) {
-    throw new Failure(`npm could not install the packages of VS Code's server: ${firstError(output)}`);
+    throw new Failure(`npm could not install the packages of VS Code's server: ${npmReason(output)}`);
   }
   const modules = join(folder, 'node_modules');
   for (const entry of await readdir(modules, { recursive: true, withFileTypes: true })) {
@@ -255,17 +228,6 @@ async function addPackages(folder) {
   }
   // The browser's side asks for some packages under this name, which is an archive in the desktop build.
   await symlink('node_modules', join(folder, 'node_modules.asar'), 'junction');
-}
-
-/**
- * @param {string} output npm's
- * @returns {string} the line that says what went wrong
- */
-function firstError(output) {
-  const lines = output.split('\n').map((line) => line.replace(/^npm (error|ERR!) ?/, '').trim());
-  const code = lines.find((line) => line.startsWith('code '));
-  const text = lines.find((line) => line && !/^(code|errno|syscall|network|A complete log) ?/.test(line));
-  return [text, code && `(${code.slice(5)})`].filter(Boolean).join(' ') || 'no reason given';
 }
 
 /**

@@ -19,10 +19,10 @@ const RENDERED_COLUMNS = 10_000;
 const INTERVAL = 100;
 /** A drawing that took long is followed by a pause this many times as long. */
 const PAUSE_FACTOR = 10;
-/** How long the extension host is kept busy at a time, in milliseconds. */
-const SLICE = 6;
-/** Number of units between two looks at the clock. */
-const UNITS_PER_LOOK = 256;
+/** How long the extension host is kept busy at a time, in milliseconds; what VS Code does with one bin comes on top. */
+const SLICE = 4;
+/** Number of units, or of ranges, between two looks at the clock. */
+const STEPS_PER_LOOK = 256;
 
 /** What is drawn in a document's editors. */
 export interface DrawnDecorations {
@@ -165,10 +165,9 @@ export class Heatmap implements vscode.Disposable {
   *#drawInSlices(document: vscode.TextDocument, drawing: Drawing): Generator<void> {
     const { version } = document;
     const bins = emptyBins();
+    const clock = new SliceClock();
     const state = this.#switch.on ? this.#scores.get(document.uri) : undefined;
     if (state) {
-      let deadline = performance.now() + SLICE;
-      let untilLook = UNITS_PER_LOOK;
       const newer = state.trained ?? state.losses;
       const older = state.carried?.losses;
       const isWhole = Math.max(newer?.length ?? 0, older?.length ?? 0) <= WHOLE_DOCUMENT_TOKENS;
@@ -180,15 +179,12 @@ export class Heatmap implements vscode.Disposable {
         const collector = new RangeCollector(HEAT_BIN_COUNT, text, offset, window.start, columns);
         for (const { unit } of displayedUnits(newer, older, offset, offset + text.length)) {
           collector.add(unit.start, unit.end, heatOf(unit.nats));
-          if (--untilLook === 0) {
-            untilLook = UNITS_PER_LOOK;
-            if (performance.now() > deadline) {
-              yield;
-              if (this.#isOutdated(document, version)) {
-                return;
-              }
-              deadline = performance.now() + SLICE;
+          if (clock.step()) {
+            yield;
+            if (this.#isOutdated(document, version)) {
+              return;
             }
+            clock.restart();
           }
         }
         collector.bins.forEach((ranges, bin) => {
@@ -196,15 +192,19 @@ export class Heatmap implements vscode.Disposable {
         });
       }
     }
-    yield* this.#tell(document, version, bins);
+    yield* this.#tell(document, version, bins, clock);
     if (!this.#isOutdated(document, version)) {
       drawing.drawn = bins.some((ranges) => ranges.length > 0) ? { version, bins } : undefined;
     }
   }
 
   /** Tells the document's editors what changed. */
-  *#tell(document: vscode.TextDocument, version: number, bins: readonly FlatRanges[]): Generator<void> {
-    let deadline = performance.now() + SLICE;
+  *#tell(
+    document: vscode.TextDocument,
+    version: number,
+    bins: readonly FlatRanges[],
+    clock: SliceClock,
+  ): Generator<void> {
     for (const editor of editorsOf(document)) {
       let told = this.#told.get(editor);
       if (!told) {
@@ -216,14 +216,15 @@ export class Heatmap implements vscode.Disposable {
         if (isEqual(told[bin], bins[bin])) {
           continue;
         }
-        if (performance.now() > deadline) {
+        const ranges: vscode.Range[] = [];
+        while (pushRanges(ranges, bins[bin], clock) || clock.isOver) {
           yield;
           if (this.#isOutdated(document, version)) {
             return;
           }
-          deadline = performance.now() + SLICE;
+          clock.restart();
         }
-        this.#types.draw(editor, bin, toRanges(bins[bin]));
+        this.#types.draw(editor, bin, ranges);
         told[bin] = bins[bin];
       }
     }
@@ -265,10 +266,49 @@ function windowsOf(document: vscode.TextDocument): LineWindow[] {
 
 function toRanges(flat: FlatRanges): vscode.Range[] {
   const ranges: vscode.Range[] = [];
-  for (let i = 0; i < flat.length; i += RANGE_SIZE) {
-    ranges.push(new vscode.Range(flat[i], flat[i + 1], flat[i], flat[i + 2]));
-  }
+  pushRanges(ranges, flat);
   return ranges;
+}
+
+/**
+ * Makes the ranges that are still to be made, or as many as fit in a slice.
+ * @param ranges those that there are already
+ * @returns whether some are left to be made
+ */
+function pushRanges(ranges: vscode.Range[], flat: FlatRanges, clock?: SliceClock): boolean {
+  // Not looked up in the module for each of thousands.
+  const { Range } = vscode;
+  for (let i = ranges.length * RANGE_SIZE; i < flat.length; i += RANGE_SIZE) {
+    if (clock?.step()) {
+      return true;
+    }
+    ranges.push(new Range(flat[i], flat[i + 1], flat[i], flat[i + 2]));
+  }
+  return false;
+}
+
+/** Says when the extension host should have a turn. Looking at a clock takes longer than a step. */
+class SliceClock {
+  #deadline = performance.now() + SLICE;
+  #untilLook = STEPS_PER_LOOK;
+
+  /** Counts a step; true when the slice is over. */
+  step(): boolean {
+    if (--this.#untilLook > 0) {
+      return false;
+    }
+    this.#untilLook = STEPS_PER_LOOK;
+    return this.isOver;
+  }
+
+  get isOver(): boolean {
+    return performance.now() > this.#deadline;
+  }
+
+  /** Begins the next slice. */
+  restart(): void {
+    this.#deadline = performance.now() + SLICE;
+  }
 }
 
 function isEqual(a: FlatRanges | undefined, b: FlatRanges): boolean {

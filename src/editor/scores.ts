@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { CancelledError, type EngineApi, EngineError } from '../engine/api';
 import type { Distribution, EngineProblem, EngineState, ScoreStatistics } from '../engine/protocol';
 import { LossMap } from '../loss/lossMap';
-import { type CarriedScores, carry, noScores, overlay } from './carry';
+import { type CarriedScores, CarryRoom, carry, noScores, overlay } from './carry';
 import { onDidChangeSetting, setting } from './configuration';
 import type { Log } from './log';
 import { isScorable, LARGE_DOCUMENT } from './scorable';
@@ -78,6 +78,7 @@ class Entry implements DocumentState {
   trained: LossMap | undefined;
   carried: CarriedScores | undefined;
   carriedScore: number | undefined;
+  readonly carryRoom = new CarryRoom();
   complete = false;
   progress: ScoreProgress | undefined;
   statistics: ScoreStatistics | undefined;
@@ -367,6 +368,7 @@ export class DocumentScores implements vscode.Disposable {
       entry.progress = undefined;
       entry.carried = undefined;
       entry.carriedScore = undefined;
+      entry.carryRoom.clear();
       entry.complete = true;
       entry.statistics = statistics;
       this.#changed.fire(document);
@@ -430,7 +432,7 @@ export class DocumentScores implements vscode.Disposable {
     entry.problem = undefined;
     entry.textLength = lengthOf(document);
     if (entry.carried) {
-      const carried = carry(entry.carried, contentChanges);
+      const carried = carry(entry.carried, contentChanges, entry.carryRoom);
       // Positions are trusted only as long as they add up.
       entry.carried = carried.textLength === entry.textLength ? carried : undefined;
     }

@@ -279,28 +279,57 @@ export class Scorer {
    */
   #deliverKnown(job: Job, page: Page): boolean {
     let isComplete = true;
+    // What is taken over and not sent yet: neighbouring chunks travel together, for a reader that must not be held up.
+    let from = page.start;
+    let to = from;
     for (const chunk of page.chunks) {
       const scores = chunk.firstScored === chunk.to ? undefined : this.#cache.scores(chunk.key);
-      if (scores) {
-        this.#deliver(job, page, chunk, scores);
+      const end = page.context + chunk.to;
+      if (scores && this.#take(job, page, chunk, scores)) {
+        to = end;
       } else if (chunk.firstScored < chunk.to) {
-        isComplete = false;
+        this.#sendScores(job, from, to);
+        from = end;
+        to = end;
+        isComplete &&= scores !== undefined;
       }
     }
+    this.#sendScores(job, from, to);
     return isComplete;
   }
 
   #deliver(job: Job, page: Page, chunk: Chunk, scores: TokenScores): void {
+    if (this.#take(job, page, chunk, scores)) {
+      this.#sendScores(job, page.context + chunk.firstScored, page.context + chunk.to);
+    }
+  }
+
+  /** Takes over a chunk's scores. @returns whether they are new */
+  #take(job: Job, page: Page, chunk: Chunk, scores: TokenScores): boolean {
     const from = page.context + chunk.firstScored;
     if (!Number.isNaN(job.scores.nats[from])) {
-      return;
+      return false;
     }
     job.scores.nats.set(scores.nats, from);
     job.scores.entropy.set(scores.entropy, from);
     job.scores.varentropy.set(scores.varentropy, from);
     job.scores.rank.set(scores.rank, from);
     job.done += scores.nats.length;
-    this.send({ type: 'scores', request: job.request, from, scores, done: job.done });
+    return true;
+  }
+
+  /** Sends the scores of the tokens [from, to), if there are any. */
+  #sendScores(job: Job, from: number, to: number): void {
+    if (from < to) {
+      const { nats, entropy, varentropy, rank } = job.scores;
+      const scores: TokenScores = {
+        nats: nats.slice(from, to),
+        entropy: entropy.slice(from, to),
+        varentropy: varentropy.slice(from, to),
+        rank: rank.slice(from, to),
+      };
+      this.send({ type: 'scores', request: job.request, from, scores, done: job.done });
+    }
   }
 
   #finishIfDone(job: Job): void {

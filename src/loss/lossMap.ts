@@ -58,12 +58,26 @@ export class LossMap implements TokenScores {
   readonly rank: Uint32Array;
   #scored = 0;
 
-  constructor(readonly layout: TokenLayout) {
+  /**
+   * @param scores of all tokens, if they are there already; the arrays are taken over and not copied
+   * @throws RangeError when they do not fit or a surprisal is not finite
+   */
+  constructor(
+    readonly layout: TokenLayout,
+    scores?: TokenScores,
+  ) {
     const tokens = layout.ids.length;
-    this.nats = new Float32Array(tokens).fill(Number.NaN);
-    this.entropy = new Float32Array(tokens).fill(Number.NaN);
-    this.varentropy = new Float32Array(tokens).fill(Number.NaN);
-    this.rank = new Uint32Array(tokens);
+    this.nats = scores?.nats ?? new Float32Array(tokens).fill(Number.NaN);
+    this.entropy = scores?.entropy ?? new Float32Array(tokens).fill(Number.NaN);
+    this.varentropy = scores?.varentropy ?? new Float32Array(tokens).fill(Number.NaN);
+    this.rank = scores?.rank ?? new Uint32Array(tokens);
+    if (scores) {
+      if (scores.nats.length !== tokens) {
+        throw new RangeError(`scores of ${scores.nats.length} tokens for ${tokens}`);
+      }
+      this.#check(0, scores);
+      this.#scored = tokens;
+    }
   }
 
   /** Number of tokens. */
@@ -108,9 +122,10 @@ export class LossMap implements TokenScores {
       throw new RangeError(`the arrays of the scores from token ${from} on differ in length`);
     }
     // NaN is this map's mark for "not scored": one from outside would be lost silently.
-    const bad = part.nats.findIndex((nats) => !Number.isFinite(nats));
-    if (bad >= 0) {
-      throw new RangeError(`the surprisal of token ${from + bad} is ${part.nats[bad]}`);
+    for (let i = 0; i < length; i++) {
+      if (!Number.isFinite(part.nats[i])) {
+        throw new RangeError(`the surprisal of token ${from + i} is ${part.nats[i]}`);
+      }
     }
   }
 

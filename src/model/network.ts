@@ -297,7 +297,7 @@ async function createFloat32Session(
 }
 
 /** The blocks of a matrix as views of its file's bytes. */
-function blocksOf(
+export function blocksOf(
   { rows, columns, values, scales, minimums }: MatrixRecipe,
   file: Uint8Array,
 ): QuantizedMatrix {

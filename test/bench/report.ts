@@ -66,6 +66,11 @@ export function spreadOf(samples: readonly number[]): Spread {
   };
 }
 
+/** Two digits behind the point, or two that count. */
+function ratioText(ratio: number): string {
+  return ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2);
+}
+
 /** The machine, and how busy it is with other work at the moment. */
 export function machine(): Readonly<Record<string, string | number>> {
   return {
@@ -95,7 +100,7 @@ export async function report(
       ratio: spreadOf(samples.map((sample, repeat) => sample / pair.samples[repeat])),
     }));
     const ratios = [
-      ...against.map((one) => `${(spread.median / one.value).toFixed(2)} × ${one.name}`),
+      ...against.map((one) => `${ratioText(spread.median / one.value)} × ${one.name}`),
       ...pairs.map(
         ({ name: other, ratio: { lower, median, upper } }) =>
           `${median.toFixed(2)} (${lower.toFixed(2)} … ${upper.toFixed(2)}) × ${other}`,

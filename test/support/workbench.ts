@@ -29,6 +29,8 @@ export interface WorkbenchOptions {
   env?: NodeJS.ProcessEnv;
   /** A file of the workspace to open from the start. */
   openFile?: string;
+  /** Runs in the page before anything else of it; refers to nothing outside itself. */
+  initScript?: () => void;
 }
 
 /** A piece of text that a decoration covers. */
@@ -86,6 +88,9 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
     });
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     const page = await context.newPage();
+    if (options.initScript) {
+      await page.addInitScript(options.initScript);
+    }
     workbench = new Workbench(server, browser, page, workspace);
     await page.goto(server.url);
     await page.locator('.explorer-folders-view .monaco-list-row').first().waitFor({ timeout: 60_000 });

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type CarriedScores, carry, displayedUnits, noScores, overlay } from '../../src/editor/carry';
+import {
+  type CarriedScores,
+  CarryRoom,
+  carry,
+  displayedUnits,
+  noScores,
+  overlay,
+} from '../../src/editor/carry';
 import { LossMap } from '../../src/loss/lossMap';
 
 /** A map with a token per entry of `lengths`; unscored where `nats` holds NaN. */
@@ -163,6 +170,50 @@ describe('scores carried through edits', () => {
       { numRuns: 200 },
     );
   });
+
+  it('carries into the same room again and again, and leaves what was carried last alone', () => {
+    const room = new CarryRoom();
+    const map = mapOf(Array.from({ length: 40 }, () => 3));
+    let inRoom = whole(map);
+    let alone = whole(map);
+    for (let edit = 0; edit < 12; edit++) {
+      const changes = [{ rangeOffset: 5 * edit, rangeLength: edit % 3, text: 'x'.repeat(edit % 5) }];
+      const before = { losses: inRoom.losses, ids: [...inRoom.losses.layout.ids] };
+      inRoom = carry(inRoom, changes, room);
+      alone = carry(alone, changes);
+      assert.deepEqual([...before.losses.layout.ids], before.ids);
+      assert.deepEqual(tokensOf(inRoom.losses), tokensOf(alone.losses));
+      assert.deepEqual([...inRoom.losses.nats], [...alone.losses.nats]);
+    }
+    assert.deepEqual(tokensOf(map), tokensOf(mapOf(Array.from({ length: 40 }, () => 3))));
+  });
+
+  it('takes all changes of one edit at once as it takes them one by one', () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 20 });
+    const drafts = fc.array(
+      fc.record({ gap: fc.nat({ max: 5 }), remove: fc.nat({ max: 6 }), text: fc.string({ maxLength: 6 }) }),
+      { maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(lengths, drafts, fc.integer({ min: 1, max: 4 }), (pieces, edits, pageLength) => {
+        const before = whole(mapOf(pieces, undefined, pageLength));
+        let end = before.textLength;
+        const changes = edits.map(({ gap, remove, text }) => {
+          const rangeEnd = Math.max(0, end - gap);
+          end = Math.max(0, rangeEnd - remove);
+          return { rangeOffset: end, rangeLength: rangeEnd - end, text };
+        });
+        const atOnce = carry(before, changes);
+        const oneByOne = changes.reduce((scores, change) => carry(scores, [change]), before);
+        assert.deepEqual(tokensOf(atOnce.losses), tokensOf(oneByOne.losses));
+        assert.deepEqual(atOnce.losses.layout, oneByOne.losses.layout);
+        assert.deepEqual(atOnce.losses.nats, oneByOne.losses.nats);
+        assert.equal(atOnce.staleFrom, oneByOne.staleFrom);
+        assert.equal(atOnce.textLength, oneByOne.textLength);
+      }),
+      { numRuns: 300 },
+    );
+  });
 });
 
 describe('newer scores over older ones', () => {
@@ -217,6 +268,11 @@ describe('newer scores over older ones', () => {
             end = unit.end;
           }
           const merged = overlay(newer, whole(mapOf(b)));
+          assert.deepEqual(
+            [...merged.losses.units()].map(({ start, end: unitEnd, nats }) => [start, unitEnd, nats]),
+            [...displayedUnits(newer, mapOf(b))].map(({ unit }) => [unit.start, unit.end, unit.nats]),
+            'what is kept is what was shown',
+          );
           for (let token = 0; token < merged.losses.length; token++) {
             if (merged.losses.layout.ends[token] <= merged.staleFrom) {
               assert.equal(merged.losses.layout.ids[token], token);

@@ -46,6 +46,17 @@ describe('loss map', () => {
     assert.equal(map.scored, 0);
   });
 
+  it('takes over the scores of all tokens, if they fit', () => {
+    const { layout } = example();
+    const all = scores(1, 2, 3, 4, 5, 6);
+    const map = new LossMap(layout, all);
+    assert.ok(map.complete);
+    assert.equal(map.nats, all.nats);
+    assert.throws(() => new LossMap(layout, scores(1, 2, 3)), RangeError);
+    assert.throws(() => new LossMap(layout, scores(1, 2, 3, 4, 5, Number.NaN)), RangeError);
+    assert.throws(() => new LossMap(layout, { ...all, entropy: new Float32Array(5) }), RangeError);
+  });
+
   it('finds tokens by offset', () => {
     const map = example();
     assert.deepEqual(
