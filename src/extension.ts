@@ -18,6 +18,7 @@ import { DocumentScores } from './editor/scores';
 import { StatusBar } from './editor/statusBar';
 import { HeatmapSwitch } from './editor/switch';
 import { Trainings } from './editor/trainings';
+import { WholeProgress } from './editor/wholeProgress';
 import { Engine } from './engine/client';
 import { ExplainerPanels } from './panel/panels';
 
@@ -42,6 +43,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const drawing = new Heatmap(scores, heatmap, types);
   const hover = new TokenHover(scores, started, heatmap, log);
   const statusBar = new StatusBar(scores, started, heatmap, current);
+  const wholeProgress = new WholeProgress(scores);
   const legend = new LegendView(types);
   const trainings = new Trainings(scores, started, log);
   const source = new EditorPanelSource(scores, started, current, trainings, heatmap);
@@ -57,12 +59,15 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       started.configure(settings());
       scores.reset();
     }),
+    // The numbers do not depend on it: nothing is scored anew.
+    onDidChangeSetting(['cache.size'], () => started.configure(settings())),
     ...[
       api,
       panels,
       source,
       trainings,
       legend,
+      wholeProgress,
       statusBar,
       hover,
       drawing,

@@ -31,6 +31,7 @@ export const strings = {
   part: (token: string, number: string, of: string) => `${token} (piece ${number} of ${of})`,
   position: (line: string, column: string) => `Line ${line}, column ${column}`,
   context: (tokens: string, page: string) => `${tokens} tokens of context, page ${page}`,
+  contextAlone: (tokens: string) => `${tokens} tokens of context`,
   contextNone: (page: string) => `no context: the first token of page ${page}`,
   nearest: 'The cursor is on no token. This is the nearest one.',
 
@@ -69,7 +70,9 @@ export const strings = {
   empty: 'The document is empty. Type something, and its tokens appear here.',
   openFile: 'Open a file…',
   unsupportedTitle: 'This document has no scores',
-  scoreAnyway: 'Score it all the same',
+  partly: (characters: string, of: string) =>
+    `A large document: ${characters} of its ${of} characters are scored, those on screen and around them. All numbers of the document are those of this part.`,
+  scoreAll: 'Score all of it',
   unpin: 'Unpin',
   offTitle: 'The model is not running',
   off: 'Start it to see what it makes of this document.',

@@ -20,7 +20,10 @@ export interface Losses {
   readonly uri: vscode.Uri;
   /** Version of the document that was scored. */
   readonly version: number;
-  /** False while scoring is under way: tokens without scores hold NaN. */
+  /**
+   * False while scoring is under way, when tokens without scores hold NaN, and for a large document as long as only what
+   * is on screen and around it is scored: then there are tokens of that part alone.
+   */
   readonly complete: boolean;
   /** UTF-16 offsets of each token's start and end; neighbours overlap where they share a character. */
   readonly starts: Uint32Array;
@@ -46,9 +49,10 @@ export interface ScoredEvent {
 /** The public interface. */
 export interface SurprisalApi {
   /**
-   * Scores a document, whether it is on screen or not. If it is edited meanwhile, the promise goes on with
-   * the newer version: look at `version`.
-   * @throws an error that says what is wrong when the engine fails or the document is closed
+   * Scores a document, all of it however large, whether it is on screen or not. If it is edited meanwhile, the promise
+   * goes on with the newer version: look at `version`.
+   * @throws an error that says what is wrong when the engine fails, the document is closed, or the user stops the
+   *   scoring of a large document
    */
   score(document: vscode.TextDocument): Promise<Losses>;
   /** All tokens of a document's present version have their scores. */

@@ -399,12 +399,14 @@ function concatenate(parts: readonly Part[], pages: Pages, room?: CarryRoom): Lo
     ids,
     // Every map with tokens has a page, even where nobody is told what it is.
     pageStarts: orFirst(Uint32Array.from(pages.pageStarts), length),
-    pageContexts: orFirst(Uint32Array.from(pages.pageContexts), length),
+    pageContexts: orFirst(Int32Array.from(pages.pageContexts), length),
   };
   return new LossMap(layout, scores);
 }
 
 /** The page table, or one page that begins at the first token where it would be empty. */
-function orFirst(pages: Uint32Array, tokens: number): Uint32Array {
-  return pages.length === 0 && tokens > 0 ? new Uint32Array(1) : pages;
+function orFirst<Table extends Uint32Array | Int32Array>(pages: Table, tokens: number): Table {
+  return pages.length === 0 && tokens > 0
+    ? new (pages.constructor as new (length: number) => Table)(1)
+    : pages;
 }

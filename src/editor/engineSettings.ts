@@ -16,6 +16,7 @@ export function engineSettings(extensionPath: string): EngineSettings {
     device: setting('device'),
     threads: setting('threads'),
     weights: setting('weights'),
+    cacheSize: setting('cache.size'),
   };
 }
 

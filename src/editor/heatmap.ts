@@ -5,6 +5,7 @@ import { HEAT_BIN_COUNT, heatOf } from '../loss/heat';
 import { displayedUnits } from './carry';
 import type { HeatTypes } from './heatTypes';
 import { type LineWindow, lineWindows, RANGE_SIZE, RangeCollector } from './ranges';
+import { RENDERED_COLUMNS } from './scope';
 import { isScorable } from './scorable';
 import { type DocumentScores, editorsOf } from './scores';
 import type { HeatmapSwitch } from './switch';
@@ -13,8 +14,6 @@ import type { HeatmapSwitch } from './switch';
 const WHOLE_DOCUMENT_TOKENS = 20_000;
 /** How many lines around the screen are drawn in such a document. */
 const MARGIN_LINES = 120;
-/** Where VS Code itself stops drawing a long line, by default. */
-const RENDERED_COLUMNS = 10_000;
 /** Pause between two drawings of one document, in milliseconds, at least. */
 const INTERVAL = 100;
 /** A drawing that took long is followed by a pause this many times as long. */
@@ -106,7 +105,7 @@ export class Heatmap implements vscode.Disposable {
   #scrolled(document: vscode.TextDocument): void {
     const state = this.#scores.get(document.uri);
     const tokens = (state?.losses ?? state?.carried?.losses)?.length ?? 0;
-    if (tokens > WHOLE_DOCUMENT_TOKENS) {
+    if (state?.large || tokens > WHOLE_DOCUMENT_TOKENS) {
       this.#schedule(document);
     }
   }
@@ -170,7 +169,8 @@ export class Heatmap implements vscode.Disposable {
     if (state) {
       const newer = state.trained ?? state.losses;
       const older = state.carried?.losses;
-      const isWhole = Math.max(newer?.length ?? 0, older?.length ?? 0) <= WHOLE_DOCUMENT_TOKENS;
+      const isWhole =
+        !state.large && Math.max(newer?.length ?? 0, older?.length ?? 0) <= WHOLE_DOCUMENT_TOKENS;
       for (const window of isWhole ? [{ start: 0, end: document.lineCount }] : windowsOf(document)) {
         const range = new vscode.Range(window.start, 0, window.end, 0);
         const offset = document.offsetAt(range.start);

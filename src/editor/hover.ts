@@ -69,6 +69,7 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
       unit: setting('unit'),
       vocabularySize: engine.kind === 'ready' ? engine.model.vocabularySize : undefined,
       distribution,
+      isPart: state.part !== undefined,
     };
     const markdown = new vscode.MarkdownString(hoverText(subject, link, vscode.l10n.t));
     // The only thing that the hover may do; the token's text cannot become a link in any case.

@@ -29,6 +29,8 @@ export interface HoverSubject {
   readonly before?: LossMap | undefined;
   /** The distribution of the model as it is before the unit's first token, if it could be had. */
   readonly distribution: Distribution | undefined;
+  /** `losses` are about a part of a large document. */
+  readonly isPart?: boolean;
 }
 
 /**
@@ -71,20 +73,22 @@ export function hoverText(subject: HoverSubject, link: string, t: Translate): st
         : t('What the model expected in place of the first of them:');
     sections.push(heading, codeBlock(bars(distribution)));
   }
-  const page = losses.pageOf(first) + 1;
-  const pages = losses.layout.pageStarts.length;
-  const context = losses.contextLength(first);
-  const place =
-    context === 1
-      ? t('Page {0} of {1}, 1 token of context', formatCount(page), formatCount(pages))
-      : t(
-          'Page {0} of {1}, {2} tokens of context',
-          formatCount(page),
-          formatCount(pages),
-          formatCount(context),
-        );
-  sections.push(`${place} · ${link}`);
+  sections.push(`${placeOf(subject, first, t)} · ${link}`);
   return sections.join('\n\n');
+}
+
+/** In which page the token is, and how much the model has read before it. */
+function placeOf({ losses, isPart }: HoverSubject, token: number, t: Translate): string {
+  const context = losses.contextLength(token);
+  if (isPart) {
+    // Pages have no number where those before are not laid out.
+    return context === 1 ? t('1 token of context') : t('{0} tokens of context', formatCount(context));
+  }
+  const page = formatCount(losses.pageOf(token) + 1);
+  const pages = formatCount(losses.layout.pageStarts.length);
+  return context === 1
+    ? t('Page {0} of {1}, 1 token of context', page, pages)
+    : t('Page {0} of {1}, {2} tokens of context', page, pages, formatCount(context));
 }
 
 /** Rank, entropy, and how the surprise compares with what the model expected. */

@@ -1,5 +1,5 @@
 /** The names that package.json contributes, typed; a unit test holds the two together. No vscode import. */
-import type { DeviceChoice, WeightsChoice } from '../engine/protocol';
+import { DEFAULT_CACHE_SIZE, type DeviceChoice, type WeightsChoice } from '../engine/protocol';
 import type { InformationUnit } from '../loss/units';
 
 /** The section of all settings. */
@@ -14,6 +14,7 @@ export interface Settings {
   readonly device: DeviceChoice;
   readonly threads: number;
   readonly weights: WeightsChoice;
+  readonly 'cache.size': number;
 }
 
 /** Every setting and its default. */
@@ -25,6 +26,7 @@ export const DEFAULTS: Settings = {
   device: 'auto',
   threads: 0,
   weights: 'auto',
+  'cache.size': DEFAULT_CACHE_SIZE,
 };
 
 /** Every command. */

@@ -1,7 +1,7 @@
 /** The menu behind the status bar item: everything that can be done, each with a word on it. */
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
-import type { InformationUnit } from '../loss/units';
+import { formatCount, type InformationUnit } from '../loss/units';
 import { setting, writeSetting } from './configuration';
 import type { CurrentEditor } from './current';
 import { COMMANDS, SECTION } from './keys';
@@ -100,19 +100,32 @@ export class Menu {
     }
     const { summary } = this.#statusBar.text;
     const state = this.#scores.get(document.uri);
-    if (summary === '' || !state?.complete) {
+    if (state?.whole) {
       return [
         {
-          label: t('$(play) Score This Document'),
-          detail: state?.tooLarge
-            ? t('It is too large to be scored by itself; this may take long')
-            : t('Compute its surprisal now, whether the heatmap is on or not'),
-          run: () => this.#score(document),
+          label: t('$(debug-stop) Stop Scoring This Document'),
+          detail: t('What is scored so far stays; what is on screen goes on being scored'),
+          run: () => this.#scores.cancelWhole(document),
         },
       ];
     }
+    const isScored = state?.complete || (state?.part && state.losses?.complete);
+    const score: MenuItem = {
+      label: t('$(play) Score This Document'),
+      detail: state?.part
+        ? t(
+            'All of its {0} characters; this may take long, and can be stopped',
+            formatCount(state.textLength),
+          )
+        : t('Compute its surprisal now, whether the heatmap is on or not'),
+      run: () => this.#score(document),
+    };
+    if (summary === '' || !state || !isScored) {
+      return [score];
+    }
     const { losses, trained } = state;
     return [
+      ...(state.part ? [score] : []),
       ...(losses && trained
         ? [
             {
@@ -124,7 +137,11 @@ export class Menu {
         : []),
       {
         label: `$(list-flat) ${summary}`,
-        detail: state.statistics ? describeStatistics(state.statistics, t) : t('The document as a whole'),
+        detail: state.part
+          ? t('The part that is scored')
+          : state.statistics
+            ? describeStatistics(state.statistics, t)
+            : t('The document as a whole'),
       },
     ];
   }
@@ -149,7 +166,7 @@ export class Menu {
       ),
       {
         label: t('$(settings-gear) Open Settings'),
-        detail: t('Model, device, threads, delay, unit'),
+        detail: t('Model, device, threads, memory, delay, unit'),
         run: () => vscode.commands.executeCommand('workbench.action.openSettings', SECTION),
       },
       command(t('$(output) Show Log'), t('What the engine has reported'), COMMANDS.showLog),
@@ -158,11 +175,10 @@ export class Menu {
   }
 
   async #score(document: vscode.TextDocument): Promise<void> {
-    this.#scores.allowLarge(document);
     try {
       await this.#scores.score(document);
     } catch {
-      // The status bar says what went wrong; closing the document is no failure.
+      // The status bar says what went wrong; closing the document, or stopping, is no failure.
     }
   }
 

@@ -43,7 +43,7 @@ export class Navigator {
     );
     if (!unit) {
       void vscode.window.showInformationMessage(
-        losses.complete
+        this.#scores.get(document.uri)?.complete
           ? t('No token of this document has {0} bits or more.', SURPRISING_BITS)
           : t('No token that is scored so far has {0} bits or more.', SURPRISING_BITS),
       );
@@ -62,7 +62,7 @@ export class Navigator {
     try {
       const state = await vscode.window.withProgress(
         { location: vscode.ProgressLocation.Window, title: t('Surprisal: scoring …') },
-        () => this.#scores.score(document),
+        () => this.#scores.scorePart(document),
       );
       return state.losses;
     } catch {

@@ -136,7 +136,7 @@ export class EditorPanelSource implements PanelSource, vscode.Disposable {
   }
 
   score(document: vscode.TextDocument): void {
-    this.#scores.allowLarge(document);
+    this.#scores.scoreWhole(document);
   }
 
   openFile(): void {
@@ -172,6 +172,9 @@ export class EditorPanelSource implements PanelSource, vscode.Disposable {
       selection,
       losses: state?.losses,
       score: state?.score,
+      part: state?.losses && state.part,
+      largeLength: state?.large ? state.textLength : undefined,
+      isWholeWanted: state?.whole !== undefined,
       problem: state && problemOf(state),
       training: this.#trainings.get(document),
       adapted: this.#trainings.adapted(document),
@@ -197,16 +200,6 @@ export function moveCursor(editor: vscode.TextEditor, offset: number): void {
 function problemOf(state: DocumentState): DocumentProblem | undefined {
   if (state.problem) {
     return { kind: 'failed', message: state.problem.message, advice: state.problem.advice };
-  }
-  if (state.tooLarge && !state.losses) {
-    return {
-      kind: 'unsupported',
-      message: vscode.l10n.t('The document is too large to be scored by itself.'),
-      advice: vscode.l10n.t(
-        'It can be scored all the same, which takes a while; what is visible comes first.',
-      ),
-      remedy: 'score',
-    };
   }
   return undefined;
 }

@@ -1,8 +1,5 @@
 /** Which documents are worth scoring. No vscode import. */
 
-/** UTF-16 length beyond which a document is not scored by itself: hours of work on a CPU. */
-export const LARGE_DOCUMENT = 2_000_000;
-
 /** The scheme of the legend's document. */
 export const LEGEND_SCHEME = 'surprisal-legend';
 

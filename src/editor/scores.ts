@@ -3,14 +3,35 @@ import * as vscode from 'vscode';
 import { CancelledError, type EngineApi, EngineError } from '../engine/api';
 import type { Distribution, EngineProblem, EngineState, ScoreStatistics } from '../engine/protocol';
 import { LossMap } from '../loss/lossMap';
+import { SECTION_LIMITS, type Section, type SectionText, sectionTexts } from '../text/sections';
 import { type CarriedScores, CarryRoom, carry, noScores, overlay } from './carry';
 import { onDidChangeSetting, setting } from './configuration';
+import { DocumentLines, lengthOf } from './documentLines';
 import type { Log } from './log';
-import { isScorable, LARGE_DOCUMENT } from './scorable';
+import {
+  coversPlaces,
+  grownScope,
+  keptSections,
+  lengthOfSections,
+  moveSections,
+  RENDERED_COLUMNS,
+  scopeAround,
+  scoredSections,
+  sectionsAgain,
+} from './scope';
+import { isScorable } from './scorable';
 import type { HeatmapSwitch } from './switch';
 
-/** While a document is scored, the engine is told at most this often what is on screen, in milliseconds. */
+/** At most this often it is looked at what is on screen while a document is scrolled, in milliseconds. */
 const VISIBLE_INTERVAL = 50;
+
+/** How much of a large document has scores, or is about to have them. */
+export interface DocumentPart {
+  /** The sections, in order. */
+  readonly sections: readonly Section[];
+  /** UTF-16 length of their text. */
+  readonly characters: number;
+}
 
 /** How far a scoring has come. */
 export interface ScoreProgress {
@@ -35,16 +56,20 @@ export interface DocumentState {
   readonly carriedScore: number | undefined;
   /** True when every token of the present version has its scores. */
   readonly complete: boolean;
-  /** How far the scoring under way has come; undefined while there is none. */
+  /** True for a document of which only what is on screen and around it is scored, unless somebody asks for all of it. */
+  readonly large: boolean;
+  /** What `losses` are about, where that is a part of a large document. */
+  readonly part: DocumentPart | undefined;
+  /** How far the scoring under way has come, in tokens; undefined while there is none. */
   readonly progress: ScoreProgress | undefined;
+  /** How far the scoring of a large document as a whole has come, in UTF-16 code units; undefined while there is none. */
+  readonly whole: ScoreProgress | undefined;
   /** True from an edit until the delay is over. */
   readonly waiting: boolean;
   /** What the last scoring cost. */
   readonly statistics: ScoreStatistics | undefined;
   /** Why the last scoring failed. */
   readonly problem: EngineProblem | undefined;
-  /** True when the document is too large to be scored unless somebody asks for it. */
-  readonly tooLarge: boolean;
 }
 
 /** A token found at an offset of the present text. */
@@ -70,6 +95,14 @@ export function currentTokenAt(state: DocumentState, offset: number): FoundToken
   return undefined;
 }
 
+/** Somebody who waits for a document's scores. */
+interface Waiter {
+  /** All of a large document is wanted, and not only what is on screen. */
+  readonly whole: boolean;
+  resolve(state: DocumentState): void;
+  reject(error: Error): void;
+}
+
 /** The state of one open document, as its owner changes it. */
 class Entry implements DocumentState {
   textLength: number;
@@ -88,9 +121,19 @@ class Entry implements DocumentState {
   timer: ReturnType<typeof setTimeout> | undefined;
   /** Number of surfaces that want the document's scores whether it is on screen or not. */
   retained = 0;
-  /** Somebody asked for the document to be scored although it is large. */
-  largeAllowed = false;
-  waiters: { resolve(state: DocumentState): void; reject(error: Error): void }[] = [];
+  /** The sections of a large document that `losses` are laid out for. */
+  scope: readonly Section[] = [];
+  /** The sections that the scoring under way is about. */
+  wanted: readonly Section[] = [];
+  /** Sections that have all their scores. After an edit: about where these were. */
+  scored: readonly Section[] = [];
+  /** `scored` are sections of the present version. */
+  scoredAreExact = true;
+  /** What was scored on request stays when that was cancelled, however far from the screen it is. */
+  keepsAll = false;
+  /** Somebody asked for all of a large document. */
+  wholeWanted = false;
+  waiters: Waiter[] = [];
 
   constructor(readonly document: vscode.TextDocument) {
     this.textLength = lengthOf(document);
@@ -100,12 +143,34 @@ class Entry implements DocumentState {
     return this.timer !== undefined;
   }
 
-  get tooLarge(): boolean {
-    return this.textLength > LARGE_DOCUMENT && !this.largeAllowed && this.waiters.length === 0;
+  get large(): boolean {
+    return this.textLength > SECTION_LIMITS.large;
   }
 
-  /** Gives up what is under way. */
+  get part(): DocumentPart | undefined {
+    const characters = lengthOfSections(this.scope);
+    return this.large && characters < this.textLength ? { sections: this.scope, characters } : undefined;
+  }
+
+  get whole(): ScoreProgress | undefined {
+    if (!this.large || this.complete || !this.wantsWhole) {
+      return undefined;
+    }
+    const { done = 0, total = 0 } = this.progress ?? {};
+    const inScope = total > 0 ? Math.floor((lengthOfSections(this.scope) * done) / total) : 0;
+    return { done: Math.max(lengthOfSections(this.scored), inScope), total: this.textLength };
+  }
+
+  /** Whether all of the document is asked for. */
+  get wantsWhole(): boolean {
+    return this.wholeWanted || this.waiters.some(({ whole }) => whole);
+  }
+
+  /** Gives up what is under way; what has come of it stays. */
   cancel(): void {
+    if (this.run && this.large && this.losses) {
+      this.scored = scoredSections(this.scope, this.losses);
+    }
     this.run?.abort();
     this.run = undefined;
     clearTimeout(this.timer);
@@ -146,6 +211,7 @@ export class DocumentScores implements vscode.Disposable {
       heatmap.onDidChange(() => this.#reconcile()),
       vscode.window.onDidChangeVisibleTextEditors(() => this.#reconcile()),
       vscode.window.onDidChangeTextEditorVisibleRanges((event) => this.#scrolled(event.textEditor.document)),
+      vscode.window.onDidChangeTextEditorSelection((event) => this.#cursorMoved(event.textEditor.document)),
       vscode.workspace.onDidOpenTextDocument(() => this.#reconcile()),
       vscode.workspace.onDidChangeTextDocument((event) => this.#edited(event)),
       vscode.workspace.onDidCloseTextDocument((document) => this.#closed(document)),
@@ -162,19 +228,31 @@ export class DocumentScores implements vscode.Disposable {
   /**
    * Scores a document, however large, even when it is not on screen. When the document is edited meanwhile,
    * the promise goes on with the newer version.
-   * @throws EngineError when scoring fails, CancelledError when the document is closed
+   * @throws EngineError when scoring fails, CancelledError when the document is closed or {@link cancelWhole} is called
    */
   score(document: vscode.TextDocument): Promise<DocumentState> {
+    return this.#wait(document, true);
+  }
+
+  /**
+   * The same, but of a large document only what is scored without being asked for: what is on screen and around it.
+   * @throws EngineError when scoring fails, CancelledError when the document is closed
+   */
+  scorePart(document: vscode.TextDocument): Promise<DocumentState> {
+    return this.#wait(document, false);
+  }
+
+  #wait(document: vscode.TextDocument, whole: boolean): Promise<DocumentState> {
     if (document.isClosed) {
       return Promise.reject(new CancelledError());
     }
     const entry = this.#entry(document);
-    if (entry.complete) {
+    if (entry.complete || (!whole && !isBehind(entry))) {
       return Promise.resolve(entry);
     }
     entry.problem = undefined;
     return new Promise((resolve, reject) => {
-      entry.waiters.push({ resolve, reject });
+      entry.waiters.push({ whole, resolve, reject });
       this.#attend(entry);
     });
   }
@@ -194,11 +272,30 @@ export class DocumentScores implements vscode.Disposable {
     });
   }
 
-  /** Has a large document scored from now on like any other. */
-  allowLarge(document: vscode.TextDocument): void {
+  /** Has all of a document scored, however large, whether anybody waits for it or not; an edit ends that. */
+  scoreWhole(document: vscode.TextDocument): void {
     const entry = this.#entry(document);
-    entry.largeAllowed = true;
+    entry.wholeWanted = true;
     this.#attend(entry);
+    this.#changed.fire(document);
+  }
+
+  /** Ends the scoring of a large document as a whole; what is scored stays, until an edit. */
+  cancelWhole(document: vscode.TextDocument): void {
+    const entry = this.#entries.get(document.uri.toString());
+    if (entry?.document !== document || !entry.whole) {
+      return;
+    }
+    entry.cancel();
+    entry.wholeWanted = false;
+    entry.keepsAll = true;
+    const waiters = entry.waiters.filter(({ whole }) => whole);
+    entry.waiters = entry.waiters.filter(({ whole }) => !whole);
+    for (const waiter of waiters) {
+      waiter.reject(new CancelledError());
+    }
+    this.#attend(entry);
+    this.#changed.fire(document);
   }
 
   /**
@@ -250,6 +347,8 @@ export class DocumentScores implements vscode.Disposable {
       entry.carried = undefined;
       entry.carriedScore = undefined;
       entry.complete = false;
+      entry.scope = [];
+      entry.scored = [];
       entry.problem = undefined;
       entry.statistics = undefined;
       this.#changed.fire(entry.document);
@@ -297,13 +396,9 @@ export class DocumentScores implements vscode.Disposable {
   }
 
   #isWanted(entry: Entry): boolean {
-    if (entry.waiters.length > 0) {
-      return true;
-    }
-    if (entry.tooLarge) {
-      return false;
-    }
     return (
+      entry.waiters.length > 0 ||
+      entry.wholeWanted ||
       entry.retained > 0 ||
       (this.#heatmap.on && isScorable(entry.document.uri) && editorsOf(entry.document).length > 0)
     );
@@ -318,15 +413,41 @@ export class DocumentScores implements vscode.Disposable {
       }
       return;
     }
-    if (!entry.complete && !entry.problem && !entry.run && !entry.timer) {
+    if (isBehind(entry) && !entry.problem && !entry.run && !entry.timer) {
       void this.#run(entry);
     }
+  }
+
+  /** What is scored next: all of the text, or those sections of a large one that are wanted. */
+  #text(entry: Entry): string | SectionText[] {
+    const { document } = entry;
+    if (!entry.large) {
+      entry.wanted = [];
+      entry.scored = [];
+      return document.getText();
+    }
+    const lines = new DocumentLines(document);
+    const places = placesIn(document);
+    const keepsAll = entry.keepsAll || entry.wantsWhole;
+    let kept = keepsAll ? entry.scored : keptSections(entry.scored, places, entry.textLength);
+    const isSameText = entry.scoredAreExact;
+    if (!isSameText) {
+      kept = sectionsAgain(lines, kept);
+    }
+    entry.scored = kept;
+    entry.scoredAreExact = true;
+    const around = scopeAround(lines, places, kept);
+    const isNothingNew = isSameText && around.length === kept.length;
+    entry.wanted = isNothingNew && entry.wantsWhole ? grownScope(lines, around) : around;
+    return sectionTexts(lines, entry.wanted, (start, end) =>
+      document.getText(new vscode.Range(document.positionAt(start), document.positionAt(end))),
+    );
   }
 
   async #run(entry: Entry): Promise<void> {
     const { document } = entry;
     const name = document.uri.toString();
-    const text = document.getText();
+    const text = this.#text(entry);
     const run = new AbortController();
     entry.run = run;
     entry.progress = { done: 0, total: 0 };
@@ -343,6 +464,7 @@ export class DocumentScores implements vscode.Disposable {
             }
             this.#keep(entry);
             entry.losses = new LossMap(layout);
+            entry.scope = entry.wanted;
             entry.score = score;
             entry.progress = { done: 0, total: entry.losses.length };
             this.#changed.fire(document);
@@ -369,8 +491,14 @@ export class DocumentScores implements vscode.Disposable {
       entry.carried = undefined;
       entry.carriedScore = undefined;
       entry.carryRoom.clear();
-      entry.complete = true;
+      entry.scored = entry.scope;
+      entry.complete = entry.part === undefined;
       entry.statistics = statistics;
+      if (!entry.complete) {
+        this.#partScored(entry);
+        return;
+      }
+      entry.wholeWanted = false;
       this.#changed.fire(document);
       this.#scored.fire(entry);
       this.#settle(entry);
@@ -385,11 +513,23 @@ export class DocumentScores implements vscode.Disposable {
         this.#settle(entry, error);
       } else {
         entry.problem = problemOf(error);
+        entry.wholeWanted = false;
         this.#log.error(`${name}: ${entry.problem.message}`);
         this.#settle(entry, error instanceof Error ? error : new Error(String(error)));
       }
       this.#changed.fire(document);
     }
+  }
+
+  /** A part of a large document is scored: whoever wanted that has it; more of it may be wanted. */
+  #partScored(entry: Entry): void {
+    const waiters = entry.waiters.filter(({ whole }) => !whole);
+    entry.waiters = entry.waiters.filter(({ whole }) => whole);
+    for (const waiter of waiters) {
+      waiter.resolve(entry);
+    }
+    this.#attend(entry);
+    this.#changed.fire(entry.document);
   }
 
   /** A process that has just loaded its model knows nothing of what an earlier one has scored. */
@@ -400,7 +540,7 @@ export class DocumentScores implements vscode.Disposable {
       return;
     }
     for (const entry of this.#entries.values()) {
-      if (entry.complete) {
+      if (entry.losses?.complete) {
         // The scores stay on screen; explaining them takes a process that has seen the text.
         this.#keep(entry);
         this.#changed.fire(entry.document);
@@ -416,6 +556,7 @@ export class DocumentScores implements vscode.Disposable {
       entry.carriedScore = entry.score;
     }
     entry.losses = undefined;
+    entry.scope = [];
     entry.score = undefined;
     entry.trained = undefined;
     entry.complete = false;
@@ -431,6 +572,10 @@ export class DocumentScores implements vscode.Disposable {
     this.#keep(entry);
     entry.problem = undefined;
     entry.textLength = lengthOf(document);
+    entry.scored = moveSections(entry.scored, contentChanges);
+    entry.scoredAreExact = false;
+    entry.keepsAll = false;
+    entry.wholeWanted = false;
     if (entry.carried) {
       const carried = carry(entry.carried, contentChanges, entry.carryRoom);
       // Positions are trusted only as long as they add up.
@@ -460,15 +605,35 @@ export class DocumentScores implements vscode.Disposable {
 
   #scrolled(document: vscode.TextDocument): void {
     const entry = this.#entries.get(document.uri.toString());
-    if (entry?.run && this.#visibleTimer === undefined) {
+    if ((entry?.run || entry?.large) && this.#visibleTimer === undefined) {
       this.#visibleTimer = setTimeout(() => {
         this.#visibleTimer = undefined;
-        for (const [name, scored] of this.#entries) {
-          if (scored.run) {
-            this.#engine.setVisible(name, visibleRanges(scored.document));
-          }
+        for (const scored of this.#entries.values()) {
+          this.#look(scored);
         }
       }, VISIBLE_INTERVAL);
+    }
+  }
+
+  /** What is scored of a large document depends on where its cursor is. */
+  #cursorMoved(document: vscode.TextDocument): void {
+    if (this.#entries.get(document.uri.toString())?.large) {
+      this.#scrolled(document);
+    }
+  }
+
+  /** Has scored what is on screen now; after an edit that has its time. */
+  #look(entry: Entry): void {
+    const { document } = entry;
+    if (entry.timer) {
+      return;
+    }
+    const sections = entry.run ? entry.wanted : entry.scope;
+    if (entry.large && !coversPlaces(sections, placesIn(document), entry.textLength)) {
+      entry.cancel();
+      this.#attend(entry);
+    } else if (entry.run) {
+      this.#engine.setVisible(document.uri.toString(), visibleRanges(document));
     }
   }
 
@@ -492,21 +657,48 @@ export function editorsOf(document: vscode.TextDocument): vscode.TextEditor[] {
     .sort((a, b) => Number(b === active) - Number(a === active));
 }
 
-/** The flattened UTF-16 ranges of a document that are on screen, those of the active editor first. */
-function visibleRanges(document: vscode.TextDocument): number[] {
-  return editorsOf(document).flatMap((editor) =>
-    editor.visibleRanges.flatMap((range) => [document.offsetAt(range.start), document.offsetAt(range.end)]),
+/** Whether there is something in the document that is to be scored without anybody asking for it anew. */
+function isBehind(entry: Entry): boolean {
+  if (!entry.large) {
+    return !entry.complete;
+  }
+  return (
+    !entry.losses?.complete ||
+    (entry.wantsWhole && !entry.complete) ||
+    !coversPlaces(entry.scope, placesIn(entry.document), entry.textLength)
   );
+}
+
+/**
+ * The flattened UTF-16 ranges of a document that are on screen, those of the active editor first. Of a line that is
+ * longer than VS Code draws, as much as it would draw.
+ */
+function visibleRanges(document: vscode.TextDocument): number[] {
+  const flat: number[] = [];
+  for (const { start, end } of editorsOf(document).flatMap(({ visibleRanges: ranges }) => ranges)) {
+    let from = document.offsetAt(start);
+    for (let line = start.line; line <= end.line; line++) {
+      const first = line === start.line ? start.character : 0;
+      const last = line === end.line ? end.character : document.lineAt(line).text.length;
+      if (last - first > RENDERED_COLUMNS) {
+        flat.push(from, document.offsetAt(new vscode.Position(line, first)) + RENDERED_COLUMNS);
+        from = document.offsetAt(new vscode.Position(line, last));
+      }
+    }
+    flat.push(from, document.offsetAt(end));
+  }
+  return flat;
+}
+
+/** The flattened UTF-16 ranges of what is on screen, and where the cursors are. */
+function placesIn(document: vscode.TextDocument): number[] {
+  const cursors = editorsOf(document).map(({ selection }) => document.offsetAt(selection.active));
+  return [...visibleRanges(document), ...cursors.flatMap((offset) => [offset, offset])];
 }
 
 function activeFirst(a: Entry, b: Entry): number {
   const active = vscode.window.activeTextEditor?.document;
   return Number(b.document === active) - Number(a.document === active);
-}
-
-/** UTF-16 length of a document's text, without a copy of the text. */
-function lengthOf(document: vscode.TextDocument): number {
-  return document.offsetAt(document.lineAt(document.lineCount - 1).range.end);
 }
 
 function problemOf(error: unknown): EngineProblem {

@@ -113,17 +113,28 @@ export class StatusBar implements vscode.Disposable {
   }
 
   #totals(state: DocumentState | undefined): SpanTotals {
-    if (!state?.complete || !state.losses) {
+    if (!state?.losses?.complete) {
       return approximateTotals(state?.losses, state?.carried);
     }
     // Counting bytes takes all of the text: once per scoring, not per move of the cursor.
     const losses = state.trained ?? state.losses;
     if (this.#counted?.losses !== losses) {
-      const bytes = Buffer.byteLength(state.document.getText());
+      const bytes = bytesOf(state);
       this.#counted = { losses, totals: { ...losses.totals(), bytes } };
     }
     return this.#counted.totals;
   }
+}
+
+/** UTF-8 bytes of the text that a document's losses are about. */
+function bytesOf({ document, part }: DocumentState): number {
+  if (!part) {
+    return Buffer.byteLength(document.getText());
+  }
+  return part.sections.reduce((bytes, { start, end }) => {
+    const range = new vscode.Range(document.positionAt(start), document.positionAt(end));
+    return bytes + Buffer.byteLength(document.getText(range));
+  }, 0);
 }
 
 function standingOf(document: vscode.TextDocument, state: DocumentState | undefined): DocumentStanding {
@@ -134,7 +145,7 @@ function standingOf(document: vscode.TextDocument, state: DocumentState | undefi
     return { kind: 'failed', message: state.problem.message, advice: state.problem.advice };
   }
   if (state?.progress) {
-    return { kind: 'scoring', ...state.progress };
+    return { kind: 'scoring', ...(state.whole ?? state.progress) };
   }
   if (state?.waiting) {
     return { kind: 'waiting' };
@@ -142,8 +153,13 @@ function standingOf(document: vscode.TextDocument, state: DocumentState | undefi
   if (state?.complete) {
     return { kind: 'scored', statistics: state.statistics };
   }
-  if (state?.tooLarge) {
-    return { kind: 'too-large', characters: state.textLength };
+  if (state?.part && state.losses) {
+    return {
+      kind: 'part',
+      characters: state.part.characters,
+      of: state.textLength,
+      statistics: state.statistics,
+    };
   }
   return { kind: 'idle' };
 }
@@ -182,7 +198,7 @@ function tooltipOf(status: StatusText, input: StatusInput, heatmapOn: boolean): 
     );
   }
   const standing = input.document?.standing;
-  if (standing?.kind === 'scored' && standing.statistics) {
+  if ((standing?.kind === 'scored' || standing?.kind === 'part') && standing.statistics) {
     sections.push(escapeMarkdown(describeStatistics(standing.statistics, t)));
   }
   sections.push(

@@ -20,10 +20,16 @@ export type DocumentStanding =
   | { readonly kind: 'idle' }
   /** It is no text that somebody wrote. */
   | { readonly kind: 'unsupported' }
-  | { readonly kind: 'too-large'; readonly characters: number }
   | { readonly kind: 'waiting' }
   | { readonly kind: 'scoring'; readonly done: number; readonly total: number }
   | { readonly kind: 'scored'; readonly statistics: ScoreStatistics | undefined }
+  /** What is on screen of a large document is scored, with what is around it: so many of its characters. */
+  | {
+      readonly kind: 'part';
+      readonly characters: number;
+      readonly of: number;
+      readonly statistics: ScoreStatistics | undefined;
+    }
   | { readonly kind: 'failed'; readonly message: string; readonly advice: string };
 
 /** Everything that the status bar depends on. */
@@ -109,16 +115,6 @@ function saying(input: StatusInput, t: Translate): Saying {
       document ? t('This kind of document is not scored.') : t('No document is open in an editor.'),
     );
   }
-  if (standing.kind === 'too-large') {
-    return quiet(
-      t('$(flame) large file'),
-      t('{0} is too large to be scored by itself', document.name),
-      t(
-        'It has {0} characters. Choose "Score this document" in the menu to score it all the same.',
-        formatCount(standing.characters),
-      ),
-    );
-  }
   if (standing.kind === 'idle') {
     return quiet(
       '$(flame) Surprisal',
@@ -132,12 +128,12 @@ function saying(input: StatusInput, t: Translate): Saying {
 function scores(
   input: StatusInput,
   document: NonNullable<StatusInput['document']>,
-  standing: Extract<DocumentStanding, { kind: 'waiting' | 'scoring' | 'scored' }>,
+  standing: Extract<DocumentStanding, { kind: 'waiting' | 'scoring' | 'scored' | 'part' }>,
   t: Translate,
 ): Saying {
   const { engine, unit } = input;
   const span = document.selection ?? document.totals;
-  const isFinal = standing.kind === 'scored';
+  const isFinal = standing.kind === 'scored' || standing.kind === 'part';
   const degraded = engine.kind === 'ready' ? engine.degraded : undefined;
   const icon = isFinal ? (degraded === undefined ? '$(flame)' : '$(warning)') : '$(loading~spin)';
   const share =
@@ -157,17 +153,25 @@ function scores(
   if (document.trained) {
     parts.push(t('after training'));
   }
+  if (standing.kind === 'part') {
+    parts.push(t('visible part'));
+  }
   if (share !== '') {
     parts.push(share);
   } else if (parts.length === 0) {
     parts.push(t('scoring'));
   }
-  const progress = isFinal
-    ? t('{0} is scored', document.name)
-    : standing.kind === 'waiting'
-      ? t('{0} was edited and will be scored again in a moment', document.name)
-      : t('Scoring {0}: {1}', document.name, share || t('waiting for the model'));
+  const progress = headline(document.name, standing, share, t);
   const details: string[] = [];
+  if (standing.kind === 'part') {
+    details.push(
+      t(
+        'It is large: {0} of its {1} characters are scored, those on screen and around them. The numbers are theirs. The rest follows as you scroll, or all of it when you choose "Score This Document" in the menu.',
+        formatCount(standing.characters),
+        formatCount(standing.of),
+      ),
+    );
+  }
   if (!isFinal && document.totals.tokens > 0) {
     details.push(t('Until then the numbers are approximate.'));
   }
@@ -185,6 +189,24 @@ function scores(
     headline: progress,
     details,
   };
+}
+
+function headline(
+  name: string,
+  standing: Extract<DocumentStanding, { kind: 'waiting' | 'scoring' | 'scored' | 'part' }>,
+  share: string,
+  t: Translate,
+): string {
+  switch (standing.kind) {
+    case 'scored':
+      return t('{0} is scored', name);
+    case 'part':
+      return t('The visible part of {0} is scored', name);
+    case 'waiting':
+      return t('{0} was edited and will be scored again in a moment', name);
+    case 'scoring':
+      return t('Scoring {0}: {1}', name, share || t('waiting for the model'));
+  }
 }
 
 function failure(message: string, advice: string, t: Translate): Saying {

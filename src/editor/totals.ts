@@ -55,6 +55,12 @@ export function exactTotals(
   while (after < losses.length && starts[after] < end) {
     after++;
   }
+  for (let token = first + 1; token < after; token++) {
+    if (starts[token] > ends[token - 1]) {
+      // Between two sections of a large document lies text that is not laid out.
+      return { ...totals, bytes: undefined };
+    }
+  }
   const bytes = after > first ? Buffer.byteLength(textOf(starts[first], ends[after - 1])) : 0;
   return { ...totals, bytes: after - first === totals.tokens ? bytes : undefined };
 }

@@ -159,12 +159,12 @@ export class Trainings implements vscode.Disposable {
     training.state = result.problem ? 'failed' : result.stopped ? 'stopped' : 'finished';
   }
 
-  /** Scores a document, unless the training is stopped first. */
+  /** Scores a document, or what is scored of a large one, unless the training is stopped first. */
   async #scored(
     { stop }: Training,
     document: vscode.TextDocument,
   ): Promise<{ readonly name: string; readonly score: number; readonly losses: LossMap }> {
-    const state = await Promise.race([this.#scores.score(document), stopped(stop.signal)]);
+    const state = await Promise.race([this.#scores.scorePart(document), stopped(stop.signal)]);
     if (stop.signal.aborted || !state.losses || state.score === undefined) {
       throw new CancelledError();
     }

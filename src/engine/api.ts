@@ -1,6 +1,7 @@
 /** The parent's view of the engine: what the editor, the panel and the command line build on. */
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
 import type { TrainingOptions, TrainingPoint } from '../loss/training';
+import type { SectionText } from '../text/sections';
 import type {
   DeviceChoice,
   Distribution,
@@ -17,7 +18,7 @@ export interface Subscription {
   dispose(): void;
 }
 
-/** What decides which model runs where; changing any of it loads the model again. */
+/** What decides which model runs where; changing any of it but the cache's size loads the model again. */
 export interface EngineSettings {
   /** The model's folder. */
   readonly folder: string;
@@ -26,6 +27,8 @@ export interface EngineSettings {
   readonly threads: number;
   /** How the weights are kept in memory on a CPU; `auto` where it is left out. */
   readonly weights?: WeightsChoice;
+  /** Bound of the cache of results in megabytes; {@link DEFAULT_CACHE_SIZE} where it is not given. */
+  readonly cacheSize?: number;
 }
 
 /** Receives the results of one scoring as they come. */
@@ -81,15 +84,17 @@ export interface EngineApi extends Subscription {
   /** Loads the model if it is not loaded; resolves when the state is `ready`. @throws EngineError */
   ensureReady(): Promise<Extract<EngineState, { kind: 'ready' }>>;
   /**
-   * Scores a text, what is visible first. A newer call for the same document cancels the older one.
+   * Scores a text, or some sections of a large one, what is visible first. A token's scores are the same whichever
+   * sections are asked for together. A newer call for the same document cancels the older one.
    * Survives a crash of the engine's process: the text is scored again from the start.
    * @param document any name that stays the same over the document's life
+   * @param text the whole text, or sections of it (see `text/sections`), in order
    * @param visible flattened UTF-16 ranges [start, end) on screen
    * @throws EngineError | CancelledError
    */
   score(
     document: string,
-    text: string,
+    text: string | readonly SectionText[],
     visible: readonly number[],
     listener: ScoreListener,
     signal?: AbortSignal,
@@ -131,7 +136,7 @@ export interface EngineApi extends Subscription {
   ): Promise<TrainingResult>;
   /** Gives up what is kept for a document. */
   forget(document: string): void;
-  /** Takes over new settings; a running engine loads the model again when they differ. */
+  /** Takes over new settings; a running engine loads the model again when they differ in more than the cache's size. */
   configure(settings: EngineSettings): void;
   /** Ends the process and starts it anew, the count of crashes forgotten. */
   restart(): Promise<void>;

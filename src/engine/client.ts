@@ -1,6 +1,7 @@
 /** The parent's side of the engine's process: starts it on demand, keeps it alive, and matches answers to requests. */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { TrainingOptions } from '../loss/training';
+import type { SectionText } from '../text/sections';
 import {
   CancelledError,
   type EngineApi,
@@ -11,16 +12,17 @@ import {
   type Subscription,
   type TrainingListener,
 } from './api';
-import type {
-  Distribution,
-  EngineProblem,
-  EngineState,
-  ExecutionProvider,
-  FromHost,
-  ScoreRequest,
-  ScoreStatistics,
-  ToHost,
-  TrainingResult,
+import {
+  DEFAULT_CACHE_SIZE,
+  type Distribution,
+  type EngineProblem,
+  type EngineState,
+  type ExecutionProvider,
+  type FromHost,
+  type ScoreRequest,
+  type ScoreStatistics,
+  type ToHost,
+  type TrainingResult,
 } from './protocol';
 
 export interface EngineOptions {
@@ -126,7 +128,7 @@ export class Engine implements EngineApi {
 
   async score(
     document: string,
-    text: string,
+    text: string | readonly SectionText[],
     visible: readonly number[],
     listener: ScoreListener,
     signal?: AbortSignal,
@@ -233,15 +235,18 @@ export class Engine implements EngineApi {
 
   configure(settings: EngineSettings): void {
     const old = this.#settings;
+    this.#settings = settings;
     if (
       old.folder === settings.folder &&
       old.device === settings.device &&
       old.threads === settings.threads &&
       old.weights === settings.weights
     ) {
+      if (cacheSizeOf(old) !== cacheSizeOf(settings)) {
+        this.#post({ type: 'cacheSize', megabytes: cacheSizeOf(settings) });
+      }
       return;
     }
-    this.#settings = settings;
     if (this.#state.kind !== 'off') {
       this.restart().catch((error) => this.#log(`restart after a change of settings: ${error.message}`));
     }
@@ -525,6 +530,7 @@ export class Engine implements EngineApi {
     // listeners may ask for more.
     const waiting = [...this.#pending.keys()];
     this.#state = state;
+    this.#post({ type: 'cacheSize', megabytes: cacheSizeOf(this.#settings) });
     for (const request of waiting) {
       this.#sendScore(request);
     }
@@ -544,4 +550,8 @@ export class Engine implements EngineApi {
     }
     this.#settle(request)?.reject(new EngineError(problem));
   }
+}
+
+function cacheSizeOf({ cacheSize = DEFAULT_CACHE_SIZE }: EngineSettings): number {
+  return cacheSize;
 }

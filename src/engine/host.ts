@@ -205,6 +205,9 @@ class Host {
       case 'forget':
         this.#scorer?.forget(message.document);
         break;
+      case 'cacheSize':
+        this.#scorer?.setCacheSize(message.megabytes);
+        break;
       case 'shutdown':
         process.exit(0);
     }

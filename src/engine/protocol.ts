@@ -8,6 +8,7 @@ import type { TokenLayout, TokenScores } from '../loss/lossMap';
 import type { TrainingOptions, TrainingPoint } from '../loss/training';
 import type { Provider, WeightsChoice } from '../model/devices';
 import type { ModelErrorCode } from '../model/errors';
+import type { SectionText } from '../text/sections';
 
 /** What the user can ask for. */
 export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const satisfies readonly (
@@ -17,6 +18,9 @@ export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml']
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
 export type ExecutionProvider = Provider;
 export type { WeightsChoice };
+
+/** The bound of the engine's cache of results, in megabytes (2²⁰ bytes), where nobody chose another. */
+export const DEFAULT_CACHE_SIZE = 512;
 
 /** The loaded model, as users and reports see it. */
 export interface ModelInfo {
@@ -81,7 +85,8 @@ export interface ScoreRequest {
   readonly request: number;
   /** Identifies the document; a newer request for the same document cancels the older one. */
   readonly document: string;
-  readonly text: string;
+  /** The text, or the sections of it that are wanted, in order. */
+  readonly text: string | readonly SectionText[];
   /** UTF-16 ranges [start, end) on screen, in order of importance; flattened pairs. */
   readonly visible: readonly number[];
 }
@@ -123,6 +128,8 @@ export type ToHost =
   | { readonly type: 'visible'; readonly document: string; readonly visible: readonly number[] }
   | { readonly type: 'cancel'; readonly request: number }
   | { readonly type: 'forget'; readonly document: string }
+  /** Bounds the cache of results, in megabytes. */
+  | { readonly type: 'cacheSize'; readonly megabytes: number }
   | { readonly type: 'shutdown' };
 
 /** One entry of a next-token distribution. */

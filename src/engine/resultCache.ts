@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { TokenScores } from '../loss/lossMap';
 import type { KeyValueCache } from '../model/network';
+import { DEFAULT_CACHE_SIZE } from './protocol';
 
 /** Upper bounds in bytes. */
 export interface CacheLimits {
@@ -13,8 +14,14 @@ export interface CacheLimits {
   readonly keyValue: number;
 }
 
-/** 4 million tokens' scores, 80,000 tokens' hidden states and two pages of SmolLM2-135M's keys and values. */
-export const DEFAULT_CACHE_LIMITS: CacheLimits = { scores: 64 << 20, hidden: 192 << 20, keyValue: 256 << 20 };
+/**
+ * Divides a bound in megabytes among the three caches. The default is 4 million tokens' scores, 80,000 tokens' hidden states and two pages of
+ * SmolLM2-135M's keys and values.
+ */
+export function cacheLimits(megabytes = DEFAULT_CACHE_SIZE): CacheLimits {
+  const share = (megabytes * 2 ** 20) / 8;
+  return { scores: Math.floor(share), hidden: Math.floor(3 * share), keyValue: Math.floor(4 * share) };
+}
 
 /** The keys and values of a page's first chunks. */
 export interface PageCache {
@@ -28,30 +35,21 @@ export interface PageCache {
  * the model: a new model needs a new cache.
  */
 export class ResultCache {
-  readonly #scores: LRUCache<string, TokenScores>;
-  readonly #hidden: LRUCache<string, Float32Array>;
-  readonly #pages: LRUCache<string, PageCache>;
+  #scores: LRUCache<string, TokenScores>;
+  #hidden: LRUCache<string, Float32Array>;
+  #pages: LRUCache<string, PageCache>;
 
-  constructor(limits: CacheLimits = DEFAULT_CACHE_LIMITS) {
-    // A size of 0 is not allowed: every entry counts one byte more than its data.
-    this.#scores = new LRUCache({
-      maxSize: limits.scores,
-      sizeCalculation: (scores) => 1 + 4 * scores.nats.byteLength,
-    });
-    this.#hidden = new LRUCache({
-      maxSize: limits.hidden,
-      sizeCalculation: (hidden) => 1 + hidden.byteLength,
-    });
-    this.#pages = new LRUCache({
-      maxSize: limits.keyValue,
-      sizeCalculation: (page) => {
-        let bytes = 1;
-        for (const tensor of Object.values(page.keyValue.tensors)) {
-          bytes += (tensor.data as Float32Array).byteLength;
-        }
-        return bytes;
-      },
-    });
+  constructor(limits: CacheLimits = cacheLimits()) {
+    this.#scores = bounded(limits.scores, bytesOfScores);
+    this.#hidden = bounded(limits.hidden, bytesOfHidden);
+    this.#pages = bounded(limits.keyValue, bytesOfPage);
+  }
+
+  /** Sets other bounds; what fits in them, the most recent first, is kept. */
+  resize(limits: CacheLimits): void {
+    this.#scores = bounded(limits.scores, bytesOfScores, this.#scores);
+    this.#hidden = bounded(limits.hidden, bytesOfHidden, this.#hidden);
+    this.#pages = bounded(limits.keyValue, bytesOfPage, this.#pages);
   }
 
   scores(key: string): TokenScores | undefined {
@@ -92,4 +90,29 @@ export class ResultCache {
   keepPage(key: string, page: PageCache): void {
     this.#pages.set(key, page);
   }
+}
+
+// A size of 0 is not allowed: every entry counts one byte more than its data.
+const bytesOfScores = (scores: TokenScores) => 1 + 4 * scores.nats.byteLength;
+const bytesOfHidden = (hidden: Float32Array) => 1 + hidden.byteLength;
+
+function bytesOfPage(page: PageCache): number {
+  let bytes = 1;
+  for (const tensor of Object.values(page.keyValue.tensors)) {
+    bytes += (tensor.data as Float32Array).byteLength;
+  }
+  return bytes;
+}
+
+/** A cache with a bound in bytes, filled from another one in its order of use. */
+function bounded<Value extends object>(
+  bytes: number,
+  bytesOf: (value: Value) => number,
+  former?: LRUCache<string, Value>,
+): LRUCache<string, Value> {
+  const cache = new LRUCache<string, Value>({ maxSize: bytes, sizeCalculation: bytesOf });
+  if (former) {
+    cache.load(former.dump());
+  }
+  return cache;
 }

@@ -1,5 +1,6 @@
 /** Scores documents page by page and chunk by chunk, and answers questions about their tokens. */
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
 import { ModelError } from '../model/errors';
 import {
@@ -11,7 +12,8 @@ import {
 } from '../model/network';
 import type { ByteTokenizer } from '../model/tokenizer';
 import { lineStarts } from '../text/lines';
-import { layOutPages, type PageLimits, pageLimitsFor } from '../text/pages';
+import { layOutPages, type PageLimits, type Pages, pageLimitsFor } from '../text/pages';
+import { type SectionText, sectionsOfText } from '../text/sections';
 import { tokenRanges } from '../text/utf8';
 import type {
   Alternative,
@@ -21,7 +23,7 @@ import type {
   ScoreRequest,
   TrainRequest,
 } from './protocol';
-import { ResultCache } from './resultCache';
+import { cacheLimits, ResultCache } from './resultCache';
 import { Training, type TrainingDocument } from './training';
 
 /**
@@ -48,8 +50,10 @@ interface Chunk {
 
 interface Page {
   readonly index: number;
-  /** First token of the context. */
+  /** Index of the context's first token; it may lie before all tokens of a section that stands alone. */
   readonly context: number;
+  /** The context's ids, and those of the tokens that are scored. */
+  readonly ids: Uint32Array;
   /** First token that is scored, and the one after the last. */
   readonly start: number;
   readonly end: number;
@@ -82,17 +86,80 @@ interface Progress {
   past: KeyValueCache | undefined;
 }
 
+/** The tokens of one section, its positions counted from its own start. */
+interface SectionTokens {
+  readonly ids: Uint32Array;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+}
+
+/** A section, laid out: its tokens, its pages, and the tokens that its first page's context begins with. */
+interface LaidOutSection extends SectionTokens, Pages {
+  readonly start: number;
+  readonly before: Uint32Array;
+}
+
+/** A score request while its text is cut into tokens, section by section. */
+interface Preparation {
+  readonly request: ScoreRequest;
+  readonly sections: readonly SectionText[];
+  readonly done: LaidOutSection[];
+  readonly startedAt: number;
+  visible: readonly number[];
+}
+
+/** Bound of the sections that are kept cut into tokens, in tokens (12 bytes each). */
+const KEPT_TOKENS = 1_000_000;
+
 /**
  * Cuts a text into tokens and pages.
  * @throws ModelError when the tokenizer does not keep the text
  */
 export function prepare(tokenizer: ByteTokenizer, text: string, limits: PageLimits): TokenLayout {
+  const tokens = tokenise(tokenizer, text);
+  const { pageStarts, pageContexts } = layOutPages(tokens, lineStarts(text), limits);
+  return { ...tokens, pageStarts, pageContexts };
+}
+
+function tokenise(tokenizer: ByteTokenizer, text: string): SectionTokens {
   const { ids, byteLengths } = tokenizer.encode(text);
   const none = new Uint32Array();
   // A text of nothing but bytes that the vocabulary lacks has no tokens either.
   const { starts, ends } = ids.length === 0 ? { starts: none, ends: none } : tokenRanges(text, byteLengths);
-  const { pageStarts, pageContexts } = layOutPages({ ids, starts }, lineStarts(text), limits);
-  return { starts, ends, ids, pageStarts, pageContexts };
+  return { starts, ends, ids };
+}
+
+/** The layout of several sections together, in the order of the text. */
+function join(sections: readonly LaidOutSection[]): TokenLayout {
+  const tokens = sum(sections, ({ ids }) => ids.length);
+  const pages = sum(sections, ({ pageStarts }) => pageStarts.length);
+  const layout: TokenLayout = {
+    starts: new Uint32Array(tokens),
+    ends: new Uint32Array(tokens),
+    ids: new Uint32Array(tokens),
+    pageStarts: new Uint32Array(pages),
+    pageContexts: new Int32Array(pages),
+  };
+  let token = 0;
+  let page = 0;
+  for (const { start, starts, ends, ids, pageStarts, pageContexts } of sections) {
+    layout.ids.set(ids, token);
+    for (let i = 0; i < ids.length; i++) {
+      layout.starts[token + i] = start + starts[i];
+      layout.ends[token + i] = start + ends[i];
+    }
+    for (let i = 0; i < pageStarts.length; i++) {
+      layout.pageStarts[page + i] = token + pageStarts[i];
+      layout.pageContexts[page + i] = token + pageContexts[i];
+    }
+    token += ids.length;
+    page += pageStarts.length;
+  }
+  return layout;
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }
 
 /** Owns the work queue of one loaded model. Everything is asynchronous between runs; a run blocks. */
@@ -101,6 +168,14 @@ export class Scorer {
   readonly #limits: PageLimits;
   /** Most recent last. */
   readonly #jobs = new Map<string, Job>();
+  /** Requests whose text is being cut into tokens. */
+  readonly #preparations = new Map<string, Preparation>();
+  /** The job that was given up last: the next one of its document takes over what it had. */
+  #givenUp: Job | undefined;
+  readonly #tokens = new LRUCache<string, SectionTokens>({
+    maxSize: KEPT_TOKENS,
+    sizeCalculation: ({ ids }) => 1 + ids.length,
+  });
   readonly #questions: DistributionRequest[] = [];
   #progress: Progress | undefined;
   #training: { readonly request: number; readonly work: Training } | undefined;
@@ -121,17 +196,23 @@ export class Scorer {
 
   /** Begins to score a document; a request for the same document that is under way is cancelled. */
   score(request: ScoreRequest): void {
-    this.#drop(request.document);
-    try {
-      const job = this.#begin(request);
-      this.#jobs.set(request.document, job);
-      this.send({ type: 'layout', request: job.request, layout: job.layout });
-      this.#sendCached(job);
-      this.#finishIfDone(job);
-    } catch (error) {
-      this.problem(request.request, error);
+    const { document, text, visible } = request;
+    this.#dropPreparation(document);
+    if (!this.#jobs.get(document)?.finished) {
+      this.#drop(document);
+    }
+    const sections = typeof text === 'string' ? sectionsOfText(text) : text;
+    const startedAt = performance.now();
+    this.#preparations.set(document, { request, sections, done: [], startedAt, visible });
+    if (sections.length <= 1) {
+      this.#prepare();
     }
     void this.#pump();
+  }
+
+  /** Bounds the cache of results anew. */
+  setCacheSize(megabytes: number): void {
+    this.#cache.resize(cacheLimits(megabytes));
   }
 
   /** Asks for distributions; answered before any further scoring. */
@@ -170,14 +251,20 @@ export class Scorer {
 
   /** Takes note of what is on screen. */
   setVisible(document: string, visible: readonly number[]): void {
-    const job = this.#jobs.get(document);
-    if (job) {
-      job.visible = visible;
+    for (const work of [this.#jobs.get(document), this.#preparations.get(document)]) {
+      if (work) {
+        work.visible = visible;
+      }
     }
   }
 
   /** Cancels a request. */
   cancel(request: number): void {
+    for (const preparation of this.#preparations.values()) {
+      if (preparation.request.request === request) {
+        this.#dropPreparation(preparation.request.document);
+      }
+    }
     for (const job of this.#jobs.values()) {
       if (job.request === request && !job.finished) {
         this.#drop(job.document);
@@ -187,12 +274,19 @@ export class Scorer {
 
   /** Gives a document's layout and scores up; what is cached by content stays for a while. */
   forget(document: string): void {
+    this.#dropPreparation(document);
     this.#drop(document);
+    if (this.#givenUp?.document === document) {
+      this.#givenUp = undefined;
+    }
   }
 
   /** Stops all work and gives the model's memory back once the run under way has ended. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const document of [...this.#preparations.keys()]) {
+      this.#dropPreparation(document);
+    }
     for (const document of [...this.#jobs.keys()]) {
       this.#drop(document);
     }
@@ -203,13 +297,68 @@ export class Scorer {
     await this.network.release();
   }
 
-  #begin(request: ScoreRequest): Job {
-    const layout = prepare(this.tokenizer, request.text, this.#limits);
+  /**
+   * Cuts the next section of a text that waits for it into tokens; a text that is laid out becomes a job.
+   * @returns false when none waits
+   */
+  #prepare(): boolean {
+    const preparation = [...this.#preparations.values()].at(-1);
+    if (!preparation) {
+      return false;
+    }
+    const { request, sections, done } = preparation;
+    try {
+      if (done.length < sections.length) {
+        done.push(this.#layOut(sections, done.length));
+      }
+      if (done.length === sections.length) {
+        this.#preparations.delete(request.document);
+        this.#begin(preparation);
+      }
+    } catch (error) {
+      this.#preparations.delete(request.document);
+      this.problem(request.request, error);
+    }
+    return true;
+  }
+
+  #layOut(sections: readonly SectionText[], index: number): LaidOutSection {
+    const { start, text, isLast } = sections[index];
+    const earlier = sections[index].before ?? (index > 0 ? sections[index - 1].text : undefined);
+    const isWhole = earlier === undefined && isLast;
+    // A text that is one section changes with every keystroke: there is no use in keeping its tokens.
+    const tokens = isWhole ? tokenise(this.tokenizer, text) : this.#tokensOf(text);
+    const { overlap } = this.#limits;
+    const before = earlier === undefined ? new Uint32Array() : this.#tokensOf(earlier).ids.slice(-overlap);
+    const pages = layOutPages(tokens, lineStarts(text), this.#limits, { before: before.length, isLast });
+    return { ...tokens, ...pages, start, before };
+  }
+
+  /** A section's tokens, found again by its text. */
+  #tokensOf(text: string): SectionTokens {
+    const key = createHash('sha256').update(text, 'utf16le').digest('base64');
+    let tokens = this.#tokens.get(key);
+    if (!tokens) {
+      tokens = tokenise(this.tokenizer, text);
+      this.#tokens.set(key, tokens);
+    }
+    return tokens;
+  }
+
+  /** Makes the job of a text that is laid out, in place of the document's former one, and sends what is known. */
+  #begin({ request, sections, done, startedAt, visible }: Preparation): void {
+    const { document } = request;
+    this.#drop(document);
+    const former = this.#givenUp?.document === document ? this.#givenUp : undefined;
+    if (former) {
+      this.#givenUp = undefined;
+    }
+    const layout = join(done);
     const tokens = layout.ids.length;
-    const pages = this.#pagesOf(layout);
-    return {
+    const pages = this.#pagesOf(done);
+    const job: Job = {
       request: request.request,
-      document: request.document,
+      document,
       layout,
       pages,
       pending: new Set(pages.keys()),
@@ -219,54 +368,100 @@ export class Scorer {
         varentropy: new Float32Array(tokens),
         rank: new Uint32Array(tokens),
       },
-      startedAt: performance.now(),
-      visible: request.visible,
+      startedAt,
+      visible,
       done: 0,
       tokensRun: 0,
       pagesCached: 0,
       finished: false,
     };
+    this.#jobs.set(document, job);
+    this.send({ type: 'layout', request: job.request, layout });
+    if (former && sections.length > 1) {
+      this.#takeOver(job, former);
+    }
+    this.#sendCached(job);
+    this.#finishIfDone(job);
   }
 
-  #pagesOf(layout: TokenLayout): Page[] {
+  #pagesOf(sections: readonly LaidOutSection[]): Page[] {
     const pages: Page[] = [];
-    const { ids, pageStarts, pageContexts } = layout;
-    for (let index = 0; index < pageStarts.length; index++) {
-      const context = pageContexts[index];
-      const start = pageStarts[index];
-      const end = index + 1 < pageStarts.length ? pageStarts[index + 1] : ids.length;
-      const chunks: Chunk[] = [];
-      let digest = '';
-      for (let from = 0; from < end - context; from += CHUNK) {
-        const to = Math.min(from + CHUNK, end - context);
-        const inputs = this.#inputs(layout, context, from, to);
-        digest = createHash('sha256').update(digest).update(inputs).digest('base64');
-        const firstScored = Math.min(Math.max(start - context, from), to);
-        chunks.push({
-          from,
-          to,
-          digest,
-          firstScored,
-          key: `${digest} ${ids[context + to - 1]} ${firstScored}`,
+    let first = 0;
+    for (const { ids, before, pageStarts, pageContexts } of sections) {
+      for (let page = 0; page < pageStarts.length; page++) {
+        const start = pageStarts[page];
+        const end = page + 1 < pageStarts.length ? pageStarts[page + 1] : ids.length;
+        const context = pageContexts[page];
+        pages.push({
+          index: pages.length,
+          context: first + context,
+          ids:
+            context < 0
+              ? Uint32Array.of(...before.subarray(before.length + context), ...ids.subarray(0, end))
+              : ids.subarray(context, end),
+          start: first + start,
+          end: first + end,
+          chunks: [],
         });
       }
-      pages.push({ index, context, start, end, chunks });
+      first += ids.length;
     }
-    return pages;
+    return pages.map((page) => ({ ...page, chunks: this.#chunksOf(page) }));
+  }
+
+  #chunksOf({ ids, start, context }: Page): Chunk[] {
+    const chunks: Chunk[] = [];
+    let digest = '';
+    for (let from = 0; from < ids.length; from += CHUNK) {
+      const to = Math.min(from + CHUNK, ids.length);
+      digest = createHash('sha256')
+        .update(digest)
+        .update(this.#inputs(ids, from, to))
+        .digest('base64');
+      const firstScored = Math.min(Math.max(start - context, from), to);
+      chunks.push({ from, to, digest, firstScored, key: `${digest} ${ids[to - 1]} ${firstScored}` });
+    }
+    return chunks;
   }
 
   /** The ids that the backbone reads for rows [from, to): the document separator, then the context's tokens. */
-  #inputs(layout: TokenLayout, context: number, from: number, to: number): Uint32Array {
+  #inputs(ids: Uint32Array, from: number, to: number): Uint32Array {
     const inputs = new Uint32Array(to - from);
     for (let row = from; row < to; row++) {
-      inputs[row - from] = row === 0 ? this.network.manifest.separatorTokenId : layout.ids[context + row - 1];
+      inputs[row - from] = row === 0 ? this.network.manifest.separatorTokenId : ids[row - 1];
     }
     return inputs;
   }
 
+  /** Takes over the scores of pages that the document's former job had, too: a large text may not fit the cache. */
+  #takeOver(job: Job, former: Job): void {
+    const known = new Map<string, Page>();
+    for (const page of former.pages) {
+      if (!former.pending.has(page.index)) {
+        known.set(nameOf(page), page);
+      }
+    }
+    for (const page of job.pages) {
+      const { start, end } = known.get(nameOf(page)) ?? {};
+      if (start === undefined) {
+        continue;
+      }
+      const { nats, entropy, varentropy, rank } = former.scores;
+      this.#write(job, page.start, {
+        nats: nats.slice(start, end),
+        entropy: entropy.slice(start, end),
+        varentropy: varentropy.slice(start, end),
+        rank: rank.slice(start, end),
+      });
+      this.#sendScores(job, page.start, page.end);
+      job.pending.delete(page.index);
+      job.pagesCached++;
+    }
+  }
+
   #sendCached(job: Job): void {
     for (const page of job.pages) {
-      if (this.#deliverKnown(job, page)) {
+      if (job.pending.has(page.index) && this.#deliverKnown(job, page)) {
         job.pending.delete(page.index);
         job.pagesCached++;
       }
@@ -310,12 +505,16 @@ export class Scorer {
     if (!Number.isNaN(job.scores.nats[from])) {
       return false;
     }
+    this.#write(job, from, scores);
+    return true;
+  }
+
+  #write(job: Job, from: number, scores: TokenScores): void {
     job.scores.nats.set(scores.nats, from);
     job.scores.entropy.set(scores.entropy, from);
     job.scores.varentropy.set(scores.varentropy, from);
     job.scores.rank.set(scores.rank, from);
     job.done += scores.nats.length;
-    return true;
   }
 
   /** Sends the scores of the tokens [from, to), if there are any. */
@@ -355,11 +554,20 @@ export class Scorer {
       return;
     }
     this.#jobs.delete(document);
+    this.#givenUp = job;
     if (!job.finished) {
       this.send({ type: 'cancelled', request: job.request });
     }
     if (this.#progress?.job === job) {
       this.#keepProgress();
+    }
+  }
+
+  #dropPreparation(document: string): void {
+    const preparation = this.#preparations.get(document);
+    if (preparation) {
+      this.#preparations.delete(document);
+      this.send({ type: 'cancelled', request: preparation.request.request });
     }
   }
 
@@ -373,8 +581,12 @@ export class Scorer {
         const question = this.#questions.shift();
         if (question) {
           await this.#answer(question).catch((error) => this.problem(question.request, error));
-        } else if (!(await this.#step()) && !(await this.#train())) {
-          break;
+        } else {
+          // A large text is cut into tokens between the runs for what is laid out already.
+          const hasPrepared = this.#prepare();
+          if (!(await this.#step()) && !hasPrepared && !(await this.#train())) {
+            break;
+          }
         }
         // Messages that came in during the run are read here.
         await turn();
@@ -493,7 +705,7 @@ export class Scorer {
     const progress = this.#progress;
     const chunk = page.chunks[progress.next];
     const isLast = progress.next === page.chunks.length - 1;
-    const inputs = this.#inputs(job.layout, page.context, chunk.from, chunk.to);
+    const inputs = this.#inputs(page.ids, chunk.from, chunk.to);
     const isWhole = inputs.length === CHUNK;
     const { values, cache } = await this.network.run(inputs, progress.past, !isLast || isWhole);
     job.tokensRun += inputs.length;
@@ -517,7 +729,7 @@ export class Scorer {
     }
     const width = this.network.manifest.hidden;
     const hidden = values.slice((chunk.firstScored - chunk.from) * width, (chunk.to - chunk.from) * width);
-    const targets = job.layout.ids.subarray(page.context + chunk.firstScored, page.context + chunk.to);
+    const targets = page.ids.subarray(chunk.firstScored, chunk.to);
     const scores = await this.network.score(hidden, targets);
     this.#checkFinite(scores, page);
     this.#cache.store(chunk.key, scores, hidden);
@@ -666,6 +878,11 @@ export class Scorer {
     const at = (row - chunk.firstScored) * width;
     return hidden.subarray(at, at + width);
   }
+}
+
+/** Names a page by what its scores depend on. */
+function nameOf({ start, context, chunks }: Page): string {
+  return `${start - context} ${chunks.at(-1)?.key}`;
 }
 
 /** Lets the event loop read what has come in. */

@@ -13,8 +13,11 @@ export interface TokenLayout {
   readonly ids: Uint32Array;
   /** [pages] index of the first token that each page scores. The first is 0; strictly increasing. */
   readonly pageStarts: Uint32Array;
-  /** [pages] index of the first token in each page's context (the document separator comes before it). */
-  readonly pageContexts: Uint32Array;
+  /**
+   * [pages] index of the first token in each page's context (the document separator comes before it). Where the text
+   * before the page is not laid out, the tokens of the context have no index: then it only says how many they are.
+   */
+  readonly pageContexts: Int32Array;
 }
 
 /** Scores of consecutive tokens. All arrays have the same length; nats throughout. */

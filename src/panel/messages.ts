@@ -58,8 +58,9 @@ export interface PanelToken {
    * here; absent in a state that the page has kept over a reload.
    */
   readonly logits?: Float32Array;
-  /** 1-based page, and the number of tokens that the model has read before this one. */
-  readonly page: number;
+  /** 1-based page; absent where a part of a large document is laid out. */
+  readonly page?: number;
+  /** Number of tokens that the model has read before this one. */
   readonly contextLength: number;
   /** 1-based line and column of the token in the document. */
   readonly line: number;
@@ -118,9 +119,9 @@ export interface PanelSeries {
   readonly uri: string;
   /** Names this series in {@link PanelState.series}. */
   readonly revision: number;
-  /** The document's text; a token's is `text.slice(starts[i], ends[i])`. */
+  /** The text that is laid out: the document's, or the sections of a large one; a token's is `text.slice(starts[i], ends[i])`. */
   readonly text: string;
-  /** [N] UTF-16 offsets. */
+  /** [N] UTF-16 offsets in `text`. */
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
   /** [N] 0-based line on which the token begins. */
@@ -153,13 +154,13 @@ export type PanelStatus =
   | { readonly kind: 'no-document' }
   /** There is a document without a single token. */
   | { readonly kind: 'empty' }
-  /** There is a document that has no scores as things are (too large, say). */
+  /** There is a document that has no scores as things are. */
   | {
       readonly kind: 'unsupported';
       readonly message: string;
       readonly advice: string;
-      /** What the page offers to do about it: score it all the same, or let go of a document that is gone. */
-      readonly remedy?: 'score' | 'unpin';
+      /** What the page offers to do about it: let go of a document that is gone. */
+      readonly remedy?: 'unpin';
     }
   /** The engine is off. */
   | { readonly kind: 'off' }
@@ -187,6 +188,13 @@ export interface PanelState {
     readonly degraded?: string;
   };
   readonly sequence?: PanelSequence;
+  /** Only so many characters of the document are scored, those on screen and around them, because it is large. */
+  readonly part?: {
+    readonly characters: number;
+    readonly of: number;
+    /** All of it is being scored. */
+    readonly growing: boolean;
+  };
   /** Index of the token under the cursor, or of the nearest one. */
   readonly focus?: number;
   /** The explained token. While the answer for `focus` is on its way: the one explained before. */
@@ -230,7 +238,7 @@ export type FromPage =
   /** Colour the editor by the losses after training, or as before. */
   | { readonly type: 'showTrained'; readonly shown: boolean }
   | { readonly type: 'retry' }
-  /** Score the document although it is large. */
+  /** Score all of the document although it is large. */
   | { readonly type: 'score' }
   /** Let the user choose a file to open. */
   | { readonly type: 'openFile' };

@@ -16,7 +16,7 @@ import type {
   ToPage,
 } from './messages';
 import { moveOffset, type Pin, renamedTo } from './pin';
-import { alone, SeriesSender } from './series';
+import { alone, type SeriesInput, SeriesSender } from './series';
 import type { PanelEditor, PanelSource } from './source';
 import {
   type DocumentText,
@@ -384,7 +384,7 @@ export class ExplainerPanel implements vscode.Disposable {
       editor && losses
         ? {
             uri: editor.document.uri.toString(),
-            text: () => editor.document.getText(),
+            ...scoredText(editor),
             losses,
             adapted: editor.adapted,
           }
@@ -444,10 +444,10 @@ export class ExplainerPanel implements vscode.Disposable {
   }
 
   #documentOf(editor: PanelEditor): PanelDocument {
-    const { document, selection, problem } = editor;
+    const { document, selection, problem, part } = editor;
     // Losses without the scoring's name cannot be explained.
     const losses = editor.score === undefined ? undefined : editor.losses;
-    const text = this.#textOf(document);
+    const text = editor.largeLength === undefined ? this.#textOf(document) : new LargeText(document);
     const pinned = this.#pin?.offset;
     return {
       name: vscode.workspace.asRelativePath(document.uri),
@@ -456,6 +456,11 @@ export class ExplainerPanel implements vscode.Disposable {
       cursor: pinned ?? (selection ? document.offsetAt(selection.start) : 0),
       pinned,
       losses,
+      part: part && {
+        characters: part.characters,
+        of: editor.largeLength ?? part.characters,
+        growing: editor.isWholeWanted === true,
+      },
       problem,
       sequence: losses && this.#sequenceOf(losses, text),
       selection:
@@ -512,6 +517,44 @@ export class ExplainerPanel implements vscode.Disposable {
     this.#selection = { losses, scored, start, end, value };
     return value;
   }
+}
+
+/** The text of a document that is too large for a copy of it. */
+class LargeText implements DocumentText {
+  readonly #document: vscode.TextDocument;
+
+  constructor(document: vscode.TextDocument) {
+    this.#document = document;
+  }
+
+  slice(start: number, end: number): string {
+    return textIn(this.#document, start, end);
+  }
+
+  lineOf(offset: number): { number: number; start: number; end: number } {
+    const document = this.#document;
+    const { line } = document.positionAt(offset);
+    const range = document.lineAt(line).rangeIncludingLineBreak;
+    return { number: line, start: document.offsetAt(range.start), end: document.offsetAt(range.end) };
+  }
+}
+
+function textIn(document: vscode.TextDocument, start: number, end: number): string {
+  return document.getText(new vscode.Range(document.positionAt(start), document.positionAt(end)));
+}
+
+/** The text that the losses are about. */
+function scoredText({ document, part }: PanelEditor): Pick<SeriesInput, 'text' | 'sections'> {
+  return part
+    ? {
+        text: () => part.sections.map(({ start, end }) => textIn(document, start, end)).join(''),
+        sections: part.sections.map(({ start, end }) => ({
+          start,
+          end,
+          line: document.positionAt(start).line,
+        })),
+      }
+    : { text: () => document.getText() };
 }
 
 function isIndex(value: number, last: number): boolean {

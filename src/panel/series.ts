@@ -1,7 +1,7 @@
 /** Sends the losses of a whole document to the page: when they have changed, and not too often. No vscode import. */
-import type { LossMap } from '../loss/lossMap';
+import type { LossMap, TokenLayout } from '../loss/lossMap';
 import { SERIES_TOKENS } from '../loss/statistics';
-import { lineStarts } from '../text/lines';
+import { lineAt, lineStarts } from '../text/lines';
 import type { PanelSeries } from './messages';
 
 /** Pause between two series of a document that is being scored, in milliseconds, at least. */
@@ -9,11 +9,22 @@ const INTERVAL = 250;
 /** A long document is sent more rarely, for it is large: so many tokens per millisecond. */
 const TOKENS_PER_MILLISECOND = 100;
 
+/** A section of a large document. */
+export interface SeriesSection {
+  /** UTF-16 offsets in the document. */
+  readonly start: number;
+  readonly end: number;
+  /** 0-based line on which it begins. */
+  readonly line: number;
+}
+
 /** What a series is made from. */
 export interface SeriesInput {
   readonly uri: string;
-  /** The whole text that the losses belong to. */
+  /** The whole text that the losses belong to, or the text of the sections one after the other. */
   readonly text: () => string;
+  /** The sections that are laid out of a large document: where each is in it. */
+  readonly sections?: readonly SeriesSection[] | undefined;
   readonly losses: LossMap;
   /** The losses after training, if there was one. */
   readonly adapted: LossMap | undefined;
@@ -74,11 +85,11 @@ export class SeriesSender {
     return this.#revision;
   }
 
-  #series({ uri, text, losses, adapted }: SeriesInput): PanelSeries {
+  #series({ uri, text, sections, losses, adapted }: SeriesInput): PanelSeries {
     const whole = text();
-    const { starts, ends } = losses.layout;
+    const { starts, ends } = sections ? inSections(losses.layout, sections) : losses.layout;
     if (this.#lines?.losses !== losses) {
-      this.#lines = { losses, lines: linesOf(starts, whole) };
+      this.#lines = { losses, lines: linesOf(starts, whole, sections) };
     }
     return {
       uri,
@@ -106,16 +117,42 @@ function intervalOf(losses: LossMap): number {
   return Math.max(INTERVAL, losses.length / TOKENS_PER_MILLISECOND);
 }
 
-/** [N] 0-based line on which each token begins. */
-function linesOf(starts: Uint32Array, text: string): Uint32Array {
+/** Tokens' offsets counted in the sections' texts one after the other. */
+function inSections(
+  { starts, ends }: TokenLayout,
+  sections: readonly SeriesSection[],
+): Pick<TokenLayout, 'starts' | 'ends'> {
+  const moved = { starts: starts.slice(), ends: ends.slice() };
+  let token = 0;
+  let before = 0;
+  for (const { start, end } of sections) {
+    for (; token < starts.length && starts[token] < end; token++) {
+      moved.starts[token] -= start - before;
+      moved.ends[token] -= start - before;
+    }
+    before += end - start;
+  }
+  return moved;
+}
+
+/** [N] 0-based line of the document on which each token begins. */
+function linesOf(starts: Uint32Array, text: string, sections: readonly SeriesSection[] = []): Uint32Array {
   const borders = lineStarts(text);
   const lines = new Uint32Array(starts.length);
   let line = 0;
+  // Of each section: where its text begins, and its first line in the document.
+  let section = 0;
+  let sectionEnd = 0;
+  let shift = 0;
   for (let token = 0; token < starts.length; token++) {
     while (line + 1 < borders.length && borders[line + 1] <= starts[token]) {
       line++;
     }
-    lines[token] = line;
+    for (; section < sections.length && sectionEnd <= starts[token]; section++) {
+      shift = sections[section].line - lineAt(borders, sectionEnd);
+      sectionEnd += sections[section].end - sections[section].start;
+    }
+    lines[token] = line + shift;
   }
   return lines;
 }

@@ -3,6 +3,7 @@ import type * as vscode from 'vscode';
 import type { Distribution, EngineState } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import type { TrainingOptions } from '../loss/training';
+import type { Section } from '../text/sections';
 import type { PanelTraining, PanelUnit } from './messages';
 import type { DocumentProblem } from './state';
 
@@ -15,6 +16,12 @@ export interface PanelEditor {
   readonly losses?: LossMap | undefined;
   /** Names the scoring that the losses come from, as `ScoreListener.layout` gave it. */
   readonly score?: number | undefined;
+  /** What the losses are about, where that is a part of a large document. */
+  readonly part?: { readonly sections: readonly Section[]; readonly characters: number } | undefined;
+  /** UTF-16 length of a large document, of whose text no copy should be made; undefined for others. */
+  readonly largeLength?: number | undefined;
+  /** All of a large document is being scored. */
+  readonly isWholeWanted?: boolean;
   /** Why the document has no scores and will not get any as things are. */
   readonly problem?: DocumentProblem | undefined;
   /** Training on the document's present version, if there was any. */

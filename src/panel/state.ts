@@ -67,7 +67,7 @@ export interface DocumentProblem {
   /** One sentence: what to do about it. */
   readonly advice: string;
   /** What the page offers to do about it. */
-  readonly remedy?: 'score' | 'unpin';
+  readonly remedy?: 'unpin';
 }
 
 /** The document that the panel explains. */
@@ -82,6 +82,8 @@ export interface PanelDocument {
   readonly problem?: DocumentProblem | undefined;
   /** The token that was chosen in the panel: it decides among tokens that share the cursor's character. */
   readonly chosen?: number | undefined;
+  /** What the losses are about, where that is a part of a large document. */
+  readonly part?: PanelState['part'];
   /** Totals, where they are known already; else they are counted. */
   readonly sequence?: PanelSequence | undefined;
   /** What {@link selectionOf} says about the selected text, when there is any. */
@@ -184,6 +186,7 @@ export function panelState(input: PanelInput, explanation?: Explanation): PanelS
   return {
     ...state,
     sequence: document.sequence ?? sequenceOf(losses, document.text),
+    ...(document.part && { part: document.part }),
     focus: focus.index,
     line: lineOf(losses, document.text, focus.index),
     ...(document.selection && { selection: document.selection }),
@@ -226,7 +229,8 @@ export function explain(
       entropy: answer.entropy,
       varentropy: losses.varentropy[index],
       top: answer.top.map(alternative),
-      page: losses.pageOf(index) + 1,
+      // Pages have no number where those before are not laid out.
+      ...(document.part === undefined && { page: losses.pageOf(index) + 1 }),
       contextLength: losses.contextLength(index),
       line: line.number + 1,
       column: start - line.start + 1,
@@ -408,6 +412,10 @@ function scoredBytes(
     if (Number.isNaN(unit.nats)) {
       finishRun();
       continue;
+    }
+    if (unit.start > end) {
+      // Text between two sections of a large document belongs to no run.
+      finishRun();
     }
     if (from < 0) {
       from = unit.start;

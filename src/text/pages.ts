@@ -38,9 +38,19 @@ export interface PageLimits {
 export interface Pages {
   /** [pages] index of the first token that each page scores; the first is 0. Empty for a text without tokens. */
   readonly pageStarts: Uint32Array;
-  /** [pages] index of the first token in each page's context. */
-  readonly pageContexts: Uint32Array;
+  /** [pages] index of the first token in each page's context; negative where it reaches into earlier text. */
+  readonly pageContexts: Int32Array;
 }
+
+/** What lies around a text that is a part of a longer one. */
+export interface PageSurroundings {
+  /** Number of earlier tokens that the first page's context may begin with. */
+  readonly before: number;
+  /** Whether the longer text ends here; else the last page is as long as any other. */
+  readonly isLast: boolean;
+}
+
+const NOTHING_AROUND: PageSurroundings = { before: 0, isLast: true };
 
 /** The limits where the model's context window allows them. */
 export const PAGE_LIMITS: PageLimits = { minimum: 1024, maximum: 2304, overlap: 256 };
@@ -66,15 +76,24 @@ export function pageLimitsFor(contextWindow: number): PageLimits {
 /**
  * Cuts a text into pages. A function of the tokens and the line starts alone. O(tokens).
  * @param lineStarts UTF-16 offsets of the lines' starts, ascending
+ * @param around what lies around the text, where it is a part of a longer one
  * @throws RangeError when the limits contradict each other
  */
-export function layOutPages(tokens: PageTokens, lineStarts: Uint32Array, limits: PageLimits): Pages {
+export function layOutPages(
+  tokens: PageTokens,
+  lineStarts: Uint32Array,
+  limits: PageLimits,
+  around = NOTHING_AROUND,
+): Pages {
   checkLimits(limits);
   if (tokens.ids.length === 0) {
-    return { pageStarts: new Uint32Array(0), pageContexts: new Uint32Array(0) };
+    return { pageStarts: new Uint32Array(0), pageContexts: new Int32Array(0) };
   }
-  const pageStarts = takeCuts(cutKeys(tokens, lineStarts), limits);
-  return { pageStarts, pageContexts: pageStarts.map((start) => Math.max(0, start - limits.overlap)) };
+  const pageStarts = takeCuts(cutKeys(tokens, lineStarts), limits, around.isLast);
+  const pageContexts = Int32Array.from(pageStarts, (start) =>
+    Math.max(-around.before, start - limits.overlap),
+  );
+  return { pageStarts, pageContexts };
 }
 
 function checkLimits({ minimum, maximum, overlap }: PageLimits): void {
@@ -90,7 +109,7 @@ function checkLimits({ minimum, maximum, overlap }: PageLimits): void {
 }
 
 /** Greedy by key; see the head of this file. */
-function takeCuts(keys: Uint32Array, { minimum, maximum }: PageLimits): Uint32Array {
+function takeCuts(keys: Uint32Array, { minimum, maximum }: PageLimits, isLast: boolean): Uint32Array {
   const smallest = new RangeMinimum(keys);
   const cuts = [0];
   const gaps: [from: number, to: number][] = [[0, keys.length]];
@@ -100,7 +119,7 @@ function takeCuts(keys: Uint32Array, { minimum, maximum }: PageLimits): Uint32Ar
       continue;
     }
     // The text's end is no cut: the last page may be short, so that what is typed at the end rarely moves a cut.
-    const end = to === keys.length ? to : to - minimum + 1;
+    const end = isLast && to === keys.length ? to : to - minimum + 1;
     const cut = smallest.position(from + minimum, end);
     cuts.push(cut);
     gaps.push([from, cut], [cut, to]);

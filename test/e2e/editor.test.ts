@@ -115,9 +115,8 @@ describe('the editor', () => {
     assert.equal(rank, formatCount(token.rank));
     assert.equal(vocabulary, '49,152');
     assertShows(entropy, token.entropy, (value) => formatSurprisal(value, 'bits'));
-    assert.equal(token.top?.length, 5);
     let rest = bars;
-    for (const alternative of token.top) {
+    for (const alternative of token.top!.slice(0, 5)) {
       const rows = ways(alternative.nats, formatProbability).map(
         (value) => `${value} ${makeVisible(alternative.text)}`,
       );

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LARGE_DOCUMENT } from '../../src/editor/scorable';
+import { SECTION_LIMITS } from '../../src/text/sections';
 import { DEMO } from '../support/paths';
 import { keepEvidence, openWorkbench, type Theme, type Workbench } from '../support/workbench';
 import {
@@ -46,7 +46,7 @@ describe('themes and states', () => {
     await writeFile(join(workbench.workspace, EMPTY_FILE), '');
     await writeFile(
       join(workbench.workspace, LARGE_FILE),
-      line.repeat(Math.ceil(LARGE_DOCUMENT / line.length) + 1),
+      line.repeat(Math.ceil((4 * SECTION_LIMITS.large) / line.length)),
     );
     await statusShows(workbench, reference.report.tokens);
   });
@@ -161,12 +161,20 @@ describe('themes and states', () => {
 
     await workbench.focusGroup(1);
     await workbench.openFile(LARGE_FILE);
-    await title().getByText('This document has no scores').waitFor();
-    await workbench.screenshot('panel-large');
-    // The visible part comes first, so that the token under the cursor is soon explained.
-    await action().getByText('Score it all the same').click();
+    // The visible part is scored by itself, so that the token under the cursor is soon explained.
     await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ timeout: SCORED_WITHIN });
+    const part = (await frame.getByTestId('part').textContent()) ?? '';
+    assert.match(part, /[\d,]+ of its 2,00\d,\d{3} characters are scored/);
+    await workbench.screenshot('panel-large');
+    // All of it on request, with a notification that says how far it is and stops it.
+    await frame.getByTestId('score-all').click();
+    const notification = workbench.page.locator('.notification-toast', { hasText: 'scoring large.txt' });
+    await notification.waitFor();
+    await frame.getByTestId('score-all').waitFor({ state: 'hidden' });
     await workbench.screenshot('panel-large-scoring');
+    await notification.getByRole('button', { name: 'Cancel' }).click();
+    await notification.waitFor({ state: 'hidden' });
+    await frame.getByTestId('score-all').waitFor();
     await workbench.runCommand('View: Close All Editors');
     await workbench.openFile(DEMO_FILE);
     await statusShows(workbench, reference.report.tokens);

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Losses, PanelHandle, SurprisalApi } from '../../src/editor/api';
-import { COMMANDS, DEFAULTS, SECTION, type Settings } from '../../src/editor/keys';
-import { LARGE_DOCUMENT } from '../../src/editor/scorable';
+import { COMMANDS, DEFAULTS, SECTION } from '../../src/editor/keys';
 import { heatOf } from '../../src/loss/heat';
 import { TRAINING_DEFAULTS } from '../../src/loss/training';
 import { toBits } from '../../src/loss/units';
 import type { PanelSeries, PanelState, PanelTraining } from '../../src/panel/messages';
+import { configure, until } from '../support/extension';
 
 /** Largest difference of two computations of the same score, in nats. */
 const TOLERANCE = 1e-4;
@@ -15,25 +15,12 @@ const TOLERANCE = 1e-4;
 let api: SurprisalApi;
 let folder: vscode.Uri;
 
-async function configure<Name extends keyof Settings>(name: Name, value: Settings[Name] | undefined) {
-  await vscode.workspace.getConfiguration(SECTION).update(name, value, vscode.ConfigurationTarget.Global);
-}
-
 function open(name: string): Thenable<vscode.TextDocument> {
   return vscode.workspace.openTextDocument(vscode.Uri.joinPath(folder, name));
 }
 
 async function show(name: string, column = vscode.ViewColumn.One): Promise<vscode.TextEditor> {
   return vscode.window.showTextDocument(await open(name), column);
-}
-
-/** Waits until a condition holds. */
-async function until(condition: () => boolean, what: string, timeout = 60_000): Promise<void> {
-  const deadline = Date.now() + timeout;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, `timed out: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 /** What an explainer panel's page has been told. */
@@ -375,17 +362,6 @@ describe('the extension in a real extension host', function () {
   it('scores an empty document', async () => {
     const document = await vscode.workspace.openTextDocument({ content: '' });
     assert.equal((await api.score(document)).nats.length, 0);
-  });
-
-  it('leaves a very large document alone until somebody asks', async () => {
-    const line = `${'lorem ipsum '.repeat(80)}\n`;
-    const content = line.repeat(Math.ceil(LARGE_DOCUMENT / line.length) + 1);
-    const document = await vscode.workspace.openTextDocument({ content });
-    await vscode.window.showTextDocument(document);
-    await configure('heatmap.enabled', true);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    assert.equal(api.losses(document.uri), undefined);
-    assert.equal(api.decorations(document.uri), undefined);
   });
 
   it('answers a hover with numbers, alternatives and one link', async () => {

@@ -1,4 +1,8 @@
 // Runs in the real extension host: scripts/run-integration.mjs calls run().
 import { runSuites } from '../support/integration';
 
-export const run = (): Promise<void> => runSuites(() => import('./editor.test'));
+export const run = (): Promise<void> =>
+  runSuites(async () => {
+    await import('./editor.test');
+    await import('./large.test');
+  });

@@ -2,6 +2,7 @@
 import type { EngineApi } from '../../src/engine/api';
 import type { ScoreStatistics } from '../../src/engine/protocol';
 import { LossMap } from '../../src/loss/lossMap';
+import type { SectionText } from '../../src/text/sections';
 
 export interface Scored {
   readonly map: LossMap;
@@ -9,11 +10,11 @@ export interface Scored {
   readonly statistics: ScoreStatistics;
 }
 
-/** Scores a text to the end. */
+/** Scores a text, or some sections of it, to the end. */
 export async function scoreText(
   engine: EngineApi,
   document: string,
-  text: string,
+  text: string | readonly SectionText[],
   visible: readonly number[] = [],
 ): Promise<Scored> {
   let map: LossMap | undefined;

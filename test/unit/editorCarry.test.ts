@@ -26,7 +26,7 @@ function mapOf(lengths: readonly number[], nats?: readonly number[], pageLength 
     ends,
     ids: Uint32Array.from(lengths.keys()),
     pageStarts,
-    pageContexts: pageStarts.map((start) => Math.max(0, start - 2)),
+    pageContexts: Int32Array.from(pageStarts, (start) => Math.max(0, start - 2)),
   });
   lengths.forEach((_, token) => {
     const value = nats?.[token] ?? token + 1;
@@ -91,7 +91,7 @@ describe('scores carried through edits', () => {
       ends: Uint32Array.of(3, 3, 3, 4),
       ids: Uint32Array.of(0, 1, 2, 3),
       pageStarts: Uint32Array.of(0),
-      pageContexts: Uint32Array.of(0),
+      pageContexts: Int32Array.of(0),
     });
     map.write(0, {
       nats: new Float32Array(4),

@@ -34,7 +34,7 @@ function mapOf(texts: readonly string[], nats: readonly number[]): LossMap {
     ends,
     ids: new Uint32Array(texts.length),
     pageStarts: Uint32Array.of(0),
-    pageContexts: Uint32Array.of(0),
+    pageContexts: Int32Array.of(0),
   });
   nats.forEach((value, token) => {
     if (!Number.isNaN(value)) {
@@ -129,8 +129,15 @@ describe('status bar', () => {
     assert.match(off.label, /heatmap is off/);
   });
 
+  it('says that only the visible part of a large document is scored, and how much that is', () => {
+    const part = { kind: 'part', characters: 96_000, of: 20_000_000, statistics: undefined } as const;
+    const status = statusText(input(part), english);
+    assert.equal(status.text, '$(flame) 3.42 bits/token · visible part');
+    assert.equal(status.label, 'Surprisal: 3.42 bits per token. The visible part of a.py is scored.');
+    assert.match(status.details.join(), /96,000 of its 20,000,000 characters .*"Score This Document"/);
+  });
+
   it('says why a document has no numbers', () => {
-    assert.match(statusText(input({ kind: 'too-large', characters: 3e6 }), english).details[0], /3,000,000/);
     assert.match(statusText(input({ kind: 'unsupported' }), english).details[0], /not scored/);
     assert.match(statusText(input({ kind: 'idle' }), english).details[0], /a\.py is not scored/);
     const failed = statusText(input({ kind: 'failed', message: 'NaN.', advice: 'Report it.' }), english);
@@ -148,6 +155,16 @@ describe('totals', () => {
     // The token of offset 1 began before the range.
     assert.deepEqual(exactTotals(map, 2, 5, textOf), { tokens: 1, nats: 4, bytes: 2 });
     assert.deepEqual(exactTotals(map, 4, 5, textOf), { tokens: 0, nats: 0, bytes: 0 });
+    // Of a text between them nothing is known.
+    const { starts, ends } = map.layout;
+    const layout = {
+      ...map.layout,
+      starts: starts.map((at) => at + 9 * +(at > 1)),
+      ends: ends.map((at) => at + 9 * +(at > 3)),
+    };
+    const parts = new LossMap(layout);
+    parts.write(0, map);
+    assert.deepEqual(exactTotals(parts, 0, 20, textOf), { tokens: 4, nats: 15, bytes: undefined });
     assert.deepEqual(
       sumOf([
         { tokens: 1, nats: 2, bytes: 3 },
@@ -258,7 +275,7 @@ describe('hover', () => {
       ends: Uint32Array.of(2, 2),
       ids: Uint32Array.of(1, 2),
       pageStarts: Uint32Array.of(0),
-      pageContexts: Uint32Array.of(0),
+      pageContexts: Int32Array.of(0),
     });
     losses.write(0, {
       nats: Float32Array.of(Math.LN2, 2 * Math.LN2),
@@ -269,6 +286,12 @@ describe('hover', () => {
     const text = hoverText({ ...subject, losses, text: '😀' }, '[link](x)', english);
     assert.match(text, /\*\*3\.00 bits\*\*/);
     assert.match(text, /as 2 tokens: 1\.00 bits \+ 2\.00 bits/);
+  });
+
+  it('names no page where the pages before are not laid out', () => {
+    const text = hoverText({ ...subject, isPart: true }, '[link](x)', english);
+    assert.match(text, /\n\n\d+ tokens? of context · \[link\]\(x\)$/);
+    assert.doesNotMatch(text, /Page/);
   });
 
   it('compares the surprise with what the model expected', () => {

@@ -10,7 +10,7 @@ function example(): LossMap {
     ends,
     ids: Uint32Array.of(10, 11, 12, 13, 14, 15),
     pageStarts: Uint32Array.of(0, 4),
-    pageContexts: Uint32Array.of(0, 2),
+    pageContexts: Int32Array.of(0, 2),
   });
 }
 

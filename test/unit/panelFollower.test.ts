@@ -31,7 +31,7 @@ function newLosses(): LossMap {
     ends: starts.map((start) => start + 1),
     ids,
     pageStarts: Uint32Array.of(0),
-    pageContexts: Uint32Array.of(0),
+    pageContexts: Int32Array.of(0),
   });
   const numbers = new Float32Array(TEXT.length).fill(1);
   losses.write(0, {

@@ -40,7 +40,7 @@ function mapOf(ranges: readonly (readonly [number, number])[], scored = ranges.l
     ends: Uint32Array.from(ranges, ([, end]) => end),
     ids: Uint32Array.from(ranges, (_, index) => index),
     pageStarts: Uint32Array.of(0),
-    pageContexts: Uint32Array.of(0),
+    pageContexts: Int32Array.of(0),
   });
   const numbers = Float32Array.from({ length: scored }, (_, index) => index + 1);
   losses.write(0, { nats: numbers, entropy: numbers, varentropy: numbers, rank: new Uint32Array(scored) });
@@ -331,15 +331,45 @@ describe('panel: the losses of the whole document', () => {
     );
     sender.want(true);
     const many = new Uint32Array(SERIES_TOKENS + 1);
-    const pages = Uint32Array.of(0);
     const losses = new LossMap({
       starts: many,
       ends: many,
       ids: many,
-      pageStarts: pages,
-      pageContexts: pages,
+      pageStarts: Uint32Array.of(0),
+      pageContexts: Int32Array.of(0),
     });
     assert.equal(sender.update(input(losses)), undefined);
+  });
+
+  it('have the texts of the sections one after the other, where a part of a large document is laid out', () => {
+    const document = 'first\nsecond\nthird\nfourth\nfifth';
+    const sections = [
+      { start: 6, end: 19, line: 1 },
+      { start: 26, end: 31, line: 4 },
+    ];
+    const losses = new LossMap({
+      starts: Uint32Array.of(6, 13, 16, 26, 28),
+      ends: Uint32Array.of(13, 16, 19, 28, 31),
+      ids: new Uint32Array(5),
+      pageStarts: Uint32Array.of(0, 3),
+      pageContexts: Int32Array.of(0, 1),
+    });
+    let sent: PanelSeries | undefined;
+    const sender = new SeriesSender(
+      (series) => {
+        sent = series;
+      },
+      () => {},
+    );
+    sender.want(true);
+    const text = () => sections.map(({ start, end }) => document.slice(start, end)).join('');
+    sender.update({ uri: 'a', text, sections, losses, adapted: undefined });
+    const { starts, ends, lines } = sent ?? assert.fail('no series');
+    assert.deepEqual(
+      Array.from(starts, (start, i) => text().slice(start, ends[i])),
+      ['second\n', 'thi', 'rd\n', 'fi', 'fth'],
+    );
+    assert.deepEqual([...lines], [1, 2, 2, 4, 4]);
   });
 
   it('travel without what lies beside them in memory', () => {

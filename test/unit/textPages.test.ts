@@ -45,7 +45,7 @@ describe('text: pages', () => {
     const tokens = Array.from({ length: SMALL.maximum }, (_, id) => ({ id, opens: true }));
     assert.deepEqual(layOut(tokens, SMALL), {
       pageStarts: Uint32Array.of(0),
-      pageContexts: Uint32Array.of(0),
+      pageContexts: Int32Array.of(0),
     });
     assert.equal(layOut([...tokens, { id: 1, opens: false }], SMALL).pageStarts.length, 2);
     assert.equal(layOut([], SMALL).pageStarts.length, 0);
@@ -68,6 +68,24 @@ describe('text: pages', () => {
         assert.ok(tokensRun(pages, tokens.length) <= 1.25 * tokens.length);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('gives a part of a longer text its context, and no short page at its end', () => {
+    fc.assert(
+      fc.property(stream, (tokens) => {
+        const ids = Uint32Array.from(tokens, ({ id }) => id);
+        const starts = Uint32Array.from(tokens, (_, i) => 3 * i);
+        const around = { before: SMALL.overlap, isLast: false };
+        const { pageStarts, pageContexts } = layOutPages({ ids, starts }, Uint32Array.of(0), SMALL, around);
+        pageStarts.forEach((start, page) => {
+          const end = pageStarts[page + 1] ?? tokens.length;
+          assert.equal(pageContexts[page], start - SMALL.overlap);
+          assert.ok(end - start <= SMALL.maximum);
+          assert.ok(pageStarts.length === 1 || end - start >= SMALL.minimum);
+        });
+      }),
+      { numRuns: 100 },
     );
   });
 

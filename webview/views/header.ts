@@ -4,7 +4,7 @@ import { html, setAttribute, setShown, setText, svg } from '../dom';
 import { count } from '../format';
 import { progressBar } from '../progress';
 import { strings } from '../strings';
-import { choice } from '../toolkit';
+import { button, choice } from '../toolkit';
 import type { Host, View } from '../view';
 
 /** Makes the header. */
@@ -12,6 +12,10 @@ export function makeHeader(host: Host): View {
   const documentName = html('h1', { class: 'document', test: 'document' });
   const model = html('p', { class: 'model quiet small', test: 'model' });
   const degraded = html('p', { class: 'notice', test: 'degraded' });
+  const partText = html('span', { test: 'part' });
+  const scoreAll = button(strings.scoreAll, () => host.post({ type: 'score' }));
+  scoreAll.setAttribute('data-testid', 'score-all');
+  const part = html('div', { class: 'notice' }, partText, ' ', scoreAll);
   const unit = choice<PanelUnit>(
     strings.unit,
     (['bits', 'nats', 'hartleys'] as const).map((value) => ({ value, label: strings[value] })),
@@ -30,6 +34,7 @@ export function makeHeader(host: Host): View {
     unit.element,
     pin,
     degraded,
+    part,
     progress,
   );
   return {
@@ -41,6 +46,11 @@ export function makeHeader(host: Host): View {
       setText(model, state.model ? strings.modelOnDevice(state.model.name, state.model.device) : '');
       setText(degraded, state.model?.degraded ?? '');
       setShown(degraded, state.model?.degraded !== undefined);
+      setShown(part, state.part !== undefined);
+      if (state.part) {
+        setText(partText, strings.partly(count(state.part.characters), count(state.part.of)));
+        setShown(scoreAll, !state.part.growing);
+      }
       unit.select(state.unit);
       setAttribute(pin, 'aria-pressed', String(state.pinned));
       // Without a token there is nothing to stay with; what is pinned can always be let go.

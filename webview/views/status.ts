@@ -24,8 +24,7 @@ interface Action {
 const RETRY: Action = { label: strings.retry, message: { type: 'retry' } };
 const START: Action = { label: strings.start, message: { type: 'retry' } };
 const OPEN_FILE: Action = { label: strings.openFile, message: { type: 'openFile' } };
-const REMEDIES: Readonly<Record<'score' | 'unpin', Action>> = {
-  score: { label: strings.scoreAnyway, message: { type: 'score' } },
+const REMEDIES: Readonly<Record<'unpin', Action>> = {
   unpin: { label: strings.unpin, message: { type: 'pin', pinned: false } },
 };
 

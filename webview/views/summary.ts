@@ -86,6 +86,9 @@ export function makeSummary(): View {
 }
 
 function contextOf({ contextLength, page }: PanelToken): string {
+  if (page === undefined) {
+    return strings.contextAlone(count(contextLength));
+  }
   return contextLength === 0
     ? strings.contextNone(count(page))
     : strings.context(count(contextLength), count(page));
