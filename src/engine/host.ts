@@ -233,7 +233,7 @@ class Host {
       const tokenizer = await ByteTokenizer.load(folder);
       const { network, device, degraded } = await loadOnDevice(runtime, folder, request);
       const { manifest } = folder;
-      this.#scorer = new Scorer(runtime, network, tokenizer, send, report);
+      this.#scorer = new Scorer(network, tokenizer, send, report);
       send({
         type: 'loaded',
         request: request.request,

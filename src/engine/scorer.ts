@@ -3,13 +3,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
 import { ModelError } from '../model/errors';
-import {
-  type DistributionRows,
-  type KeyValueCache,
-  type Network,
-  type Runtime,
-  truncateCache,
-} from '../model/network';
+import type { DistributionRows, KeyValueCache, Network } from '../model/network';
 import type { ByteTokenizer } from '../model/tokenizer';
 import { lineStarts } from '../text/lines';
 import { layOutPages, type PageLimits, type Pages, pageLimitsFor } from '../text/pages';
@@ -178,12 +172,13 @@ export class Scorer {
   });
   readonly #questions: DistributionRequest[] = [];
   #progress: Progress | undefined;
+  /** Room for keys and values that no page is using: it is large, and made once. */
+  #spareRoom: KeyValueCache | undefined;
   #training: { readonly request: number; readonly work: Training } | undefined;
   #pumping = false;
   #closed = false;
 
   constructor(
-    private readonly runtime: Runtime,
     private readonly network: Network,
     private readonly tokenizer: ByteTokenizer,
     private readonly send: (message: FromHost) => void,
@@ -707,12 +702,14 @@ export class Scorer {
     const isLast = progress.next === page.chunks.length - 1;
     const inputs = this.#inputs(page.ids, chunk.from, chunk.to);
     const isWhole = inputs.length === CHUNK;
-    const { values, cache } = await this.network.run(inputs, progress.past, !isLast || isWhole);
+    if (!isLast || isWhole) {
+      progress.past ??= this.#room(page);
+    }
+    const values = await this.network.run(inputs, progress.past);
     job.tokensRun += inputs.length;
     if (chunk.firstScored < chunk.to) {
       await this.#scoreChunk(job, page, chunk, values);
     }
-    progress.past = cache ?? progress.past;
     progress.next++;
     if (isLast) {
       job.pending.delete(page.index);
@@ -764,14 +761,24 @@ export class Scorer {
       page.chunks.map((chunk) => chunk.digest),
       most,
     );
-    return found
-      ? {
-          job,
-          page,
-          next: found.chunks,
-          past: truncateCache(this.runtime, found.page.keyValue, found.chunks * CHUNK),
-        }
-      : { job, page, next: 0, past: undefined };
+    if (!found) {
+      return { job, page, next: 0, past: undefined };
+    }
+    const past = this.#room(page);
+    this.network.refill(past, found.page.keyValue, found.chunks * CHUNK);
+    return { job, page, next: found.chunks, past };
+  }
+
+  /** Room for a page's keys and values: that of the page before where it is large enough. */
+  #room(page: Page): KeyValueCache {
+    const length = page.end - page.context;
+    const room = this.#spareRoom;
+    this.#spareRoom = undefined;
+    if (!room || room.capacity < length) {
+      return this.network.newCache(length);
+    }
+    this.network.refill(room, undefined, 0);
+    return room;
   }
 
   /** Keeps the keys and values of the page under way for the next edit, and leaves the page. */
@@ -786,9 +793,16 @@ export class Scorer {
     if (chunks > 0 && this.#distance(job, page) === 0) {
       this.#cache.keepPage(`${job.document} ${page.chunks[0].digest}`, {
         digests: page.chunks.slice(0, chunks).map((chunk) => chunk.digest),
-        keyValue: truncateCache(this.runtime, progress.past, chunks * CHUNK),
+        keyValue: this.#copyOf(progress.past, chunks * CHUNK),
       });
     }
+    this.#spareRoom = progress.past;
+  }
+
+  #copyOf(cache: KeyValueCache, length: number): KeyValueCache {
+    const copy = this.network.newCache(length);
+    this.network.refill(copy, cache, length);
+    return copy;
   }
 
   async #answer(question: DistributionRequest): Promise<void> {

@@ -106,7 +106,7 @@ export async function verify(
   tolerance: Tolerance = DEVICE_TOLERANCE,
 ): Promise<Verification> {
   const ids = Uint32Array.from(manifest.verification.ids);
-  const { values } = await network.run(ids.subarray(0, ids.length - 1), undefined, false);
+  const values = await network.run(ids.subarray(0, ids.length - 1));
   const { nats } = await network.score(values, ids.subarray(1));
   let sum = 0;
   let largest = 0;

@@ -33,20 +33,18 @@ export interface NetworkOptions {
  */
 export type WeightsInMemory = 'quantized' | 'float32';
 
-/** The keys and values of the positions that the backbone has read, layer by layer. */
+/** The keys and values of the positions that the backbone has read, layer by layer. A run appends its own. */
 export interface KeyValueCache {
   /** Number of positions. */
   readonly length: number;
+  /** Number of positions that there is room for. */
+  readonly capacity: number;
+  /** [1, key-value heads, positions, head width] per tensor. */
   readonly tensors: Readonly<Record<string, Tensor>>;
 }
 
-/** The backbone's answer to a run of T positions. */
-export interface HiddenStates {
-  /** [T × d] row-major: after the final norm, what the heads multiply. */
-  readonly values: Float32Array;
-  /** The cache that goes on after these positions, if asked for. */
-  readonly cache: KeyValueCache | undefined;
-}
+/** The same, as a run changes it. */
+type Appendable = { -readonly [Key in keyof KeyValueCache]: KeyValueCache[Key] };
 
 /** Rows of next-token distributions. */
 export interface DistributionRows {
@@ -60,40 +58,26 @@ export interface DistributionRows {
   readonly topIds: Uint32Array;
 }
 
-/**
- * The first positions of a cache, copied.
- * @param cache [1, key-value heads, length, head width] per tensor
- * @param length number of positions to keep, at most the cache's
- */
-export function truncateCache(runtime: Runtime, cache: KeyValueCache, length: number): KeyValueCache {
-  if (length === cache.length) {
-    return cache;
-  }
-  const tensors: Record<string, Tensor> = {};
-  for (const [name, tensor] of Object.entries(cache.tensors)) {
-    const [, heads, positions, width] = tensor.dims;
-    const data = tensor.data as Float32Array;
-    const kept = new Float32Array(heads * length * width);
-    for (let head = 0; head < heads; head++) {
-      const from = head * positions * width;
-      kept.set(data.subarray(from, from + length * width), head * length * width);
-    }
-    tensors[name] = new runtime.Tensor('float32', kept, [1, heads, length, width]);
-  }
-  return { length, tensors };
-}
-
 /** Rows that the head takes at once: bounds the [rows, V] matrices that live inside the graph. */
 const HEAD_ROWS = 128;
 
 /** A loaded model. One run at a time; a run blocks the thread. */
 export class Network {
+  private readonly cacheNames: readonly string[];
+
   private constructor(
     readonly manifest: ModelManifest,
     private readonly runtime: Runtime,
     private readonly backbone: InferenceSession,
     private readonly head: InferenceSession,
-  ) {}
+    /** The provider's attention can append to a cache where it is. */
+    private readonly writesInPlace: boolean,
+  ) {
+    this.cacheNames = Array.from({ length: manifest.layers }, (_, layer) => [
+      `past_key_values.${layer}.key`,
+      `past_key_values.${layer}.value`,
+    ]).flat();
+  }
 
   /**
    * Creates the sessions of a model folder's two graphs.
@@ -113,7 +97,7 @@ export class Network {
       await Promise.all(sessions.map((session) => session.release()));
       throw error;
     }
-    return new Network(folder.manifest, runtime, sessions[0], sessions[1]);
+    return new Network(folder.manifest, runtime, sessions[0], sessions[1], options.provider === 'cpu');
   }
 
   /** Gives the sessions' memory back. */
@@ -121,29 +105,45 @@ export class Network {
     await Promise.all([this.backbone.release(), this.head.release()]);
   }
 
+  /** Room for the keys and values of a context of so many positions. */
+  newCache(capacity: number): KeyValueCache {
+    const cache: Appendable = { length: 0, capacity, tensors: {} };
+    this.fill(cache, undefined, 0);
+    return cache;
+  }
+
+  /**
+   * Has a cache hold the first positions of another one, or nothing, in place of what it held.
+   * @param length number of positions, at most its capacity
+   */
+  refill(cache: KeyValueCache, from: KeyValueCache | undefined, length: number): void {
+    this.fill(cache as Appendable, from, length);
+  }
+
   /**
    * Runs T more positions through the backbone.
    * @param ids [T] vocabulary ids
-   * @param past the positions before them; undefined at the start of a context
-   * @param keep whether the cache after these positions is wanted (copying it costs time)
+   * @param past the positions before them, to which theirs are appended; undefined for a context that ends here
+   * @returns [T × d] row-major: the hidden states after the final norm, what the head multiplies
+   * @throws RangeError when there is no room for them
    */
-  async run(ids: Uint32Array, past: KeyValueCache | undefined, keep: boolean): Promise<HiddenStates> {
+  async run(ids: Uint32Array, past?: KeyValueCache): Promise<Float32Array> {
     const { Tensor } = this.runtime;
-    const { hidden, layers } = this.manifest;
-    const pastLength = past?.length ?? 0;
-    const length = pastLength + ids.length;
+    const { hidden } = this.manifest;
+    const length = (past?.length ?? 0) + ids.length;
+    if (past && length > past.capacity) {
+      throw new RangeError(`${length} positions in a cache of ${past.capacity}`);
+    }
     const feeds: Record<string, Tensor> = {
       input_ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]),
       attention_mask: new Tensor('int64', new BigInt64Array(length).fill(1n), [1, length]),
     };
-    const fetches = ['hidden_states'];
-    for (let layer = 0; layer < layers; layer++) {
-      for (const part of ['key', 'value']) {
-        const name = `past_key_values.${layer}.${part}`;
-        feeds[name] = past?.tensors[name] ?? this.emptyCache();
-        if (keep) {
-          fetches.push(`present.${layer}.${part}`);
-        }
+    const fetches: Record<string, Tensor | null> = { hidden_states: null };
+    for (const name of this.cacheNames) {
+      feeds[name] = past?.tensors[name] ?? this.emptyCache();
+      if (past) {
+        // Attention that is given one place for both only adds what is new.
+        fetches[presentOf(name)] = this.writesInPlace ? past.tensors[name] : null;
       }
     }
     const results = await this.backbone.run(feeds, fetches);
@@ -155,7 +155,16 @@ export class Network {
         'The model folder does not fit its manifest: get it again.',
       );
     }
-    return { values, cache: keep ? { length, tensors: this.pastOf(results) } : undefined };
+    if (past) {
+      const appended = past as Appendable;
+      appended.length = length;
+      if (!this.writesInPlace) {
+        appended.tensors = Object.fromEntries(
+          this.cacheNames.map((name) => [name, results[presentOf(name)]] as const),
+        );
+      }
+    }
+    return values;
   }
 
   /**
@@ -247,20 +256,41 @@ export class Network {
     );
   }
 
+  private fill(cache: Appendable, from: KeyValueCache | undefined, length: number): void {
+    const { keyValueHeads, headDim } = this.manifest;
+    // Where outputs are not written in place, a run brings its own room.
+    const positions = this.writesInPlace ? cache.capacity : length;
+    const tensors: Record<string, Tensor> = {};
+    for (const name of this.cacheNames) {
+      let tensor: Tensor | undefined = cache.tensors[name];
+      if (tensor?.dims[2] !== positions) {
+        const data = new Float32Array(keyValueHeads * positions * headDim);
+        tensor = new this.runtime.Tensor('float32', data, [1, keyValueHeads, positions, headDim]);
+      }
+      if (from) {
+        const there = from.tensors[name];
+        const stride = there.dims[2] * headDim;
+        for (let head = 0; head < keyValueHeads; head++) {
+          const start = head * stride;
+          const kept = (there.data as Float32Array).subarray(start, start + length * headDim);
+          (tensor.data as Float32Array).set(kept, head * positions * headDim);
+        }
+      }
+      tensors[name] = tensor;
+    }
+    cache.tensors = tensors;
+    cache.length = length;
+  }
+
   private emptyCache(): Tensor {
     const { keyValueHeads, headDim } = this.manifest;
     return new this.runtime.Tensor('float32', new Float32Array(), [1, keyValueHeads, 0, headDim]);
   }
+}
 
-  private pastOf(results: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-    const past: Record<string, Tensor> = {};
-    for (let layer = 0; layer < this.manifest.layers; layer++) {
-      for (const part of ['key', 'value']) {
-        past[`past_key_values.${layer}.${part}`] = results[`present.${layer}.${part}`];
-      }
-    }
-    return past;
-  }
+/** The output that goes on from a cache's input. */
+function presentOf(past: string): string {
+  return past.replace('past_key_values', 'present');
 }
 
 /** Data that a graph names a file for. */
@@ -328,8 +358,14 @@ async function createSession(
       interOpNumThreads: 1,
       executionMode: 'sequential',
       logSeverityLevel: 3,
-      // The head's 8-bit matrix becomes float32 while constants are folded, which leaves out this operator by default.
-      extra: { session: { disable_quant_qdq: '1' } },
+      extra: {
+        session: {
+          // The head's 8-bit matrix becomes float32 while constants are folded, which leaves out its operator by default.
+          disable_quant_qdq: '1',
+          // Backbone and head run in turn: one's threads must not wait for work on the cores that the other needs.
+          force_spinning_stop: '1',
+        },
+      },
       ...(externalData.length > 0 && { externalData }),
     });
   } catch (error) {

@@ -11,7 +11,7 @@ import { Engine } from '../../src/engine/client';
 import { CHUNK } from '../../src/engine/scorer';
 import { physicalCores } from '../../src/model/devices';
 import { type ModelFolder, openModelFolder } from '../../src/model/folder';
-import { type KeyValueCache, Network, type WeightsInMemory } from '../../src/model/network';
+import { Network, type WeightsInMemory } from '../../src/model/network';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { ENGINE_HOST, MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
@@ -82,15 +82,14 @@ async function timePage(
   targets: Uint32Array,
 ): Promise<{ backbone: number; head: number }> {
   const times = { backbone: 0, head: 0 };
-  let past: KeyValueCache | undefined;
+  const past = network.newCache(inputs.length);
   for (let from = 0; from < inputs.length; from += CHUNK) {
     const start = performance.now();
-    const { values, cache } = await network.run(inputs.subarray(from, from + CHUNK), past, true);
+    const values = await network.run(inputs.subarray(from, from + CHUNK), past);
     const ran = performance.now();
     await network.score(values, targets.subarray(from, from + CHUNK));
     times.backbone += ran - start;
     times.head += performance.now() - ran;
-    past = cache;
   }
   return times;
 }

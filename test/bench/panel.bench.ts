@@ -253,7 +253,7 @@ async function main(): Promise<void> {
       weights: 'quantized',
     });
     const ids = Uint32Array.from(folder.manifest.verification.ids);
-    const hidden = (await network.run(ids, undefined, false)).values.slice(0, folder.manifest.hidden);
+    const hidden = (await network.run(ids)).slice(0, folder.manifest.hidden);
     const head = network;
     const engineAlone: number[] = [];
     const headAlone: number[] = [];

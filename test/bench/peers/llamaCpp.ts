@@ -130,7 +130,7 @@ async function lossInChunks(text: string, threads: number): Promise<number> {
   let tokens = 0;
   for (let start = 0; start + CHUNK <= ids.length; start += CHUNK) {
     const chunk = ids.subarray(start, start + CHUNK);
-    const { values } = await network.run(chunk, undefined, false);
+    const values = await network.run(chunk);
     const { nats } = await network.score(
       values.subarray(half * width, (CHUNK - 1) * width),
       chunk.subarray(half + 1),
