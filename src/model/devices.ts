@@ -60,7 +60,7 @@ export function chooseWeights(
     const name = choice === 'float32' ? `float32 (${size})` : '4-bit';
     return { weights: choice, reason: `Weights: ${name}, as set.` };
   }
-  // They are in memory twice for a moment while they are loaded.
+  // While they are loaded there are more copies of them, for which the spare memory is there too.
   const wanted = 2 * bytes + SPARE_MEMORY;
   const there = `${(available / 1e9).toFixed(1)} GB of memory are free`;
   return available >= wanted

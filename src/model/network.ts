@@ -300,7 +300,7 @@ interface ExternalData {
 }
 
 /**
- * Creates the session of a backbone whose matrices are computed here. For a moment they are in memory twice, before
+ * Creates the session of a backbone whose matrices are computed here. For a moment they are in memory more than once, before
  * ONNX Runtime has arranged them as its matrix product wants them.
  */
 async function createFloat32Session(

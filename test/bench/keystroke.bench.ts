@@ -15,11 +15,11 @@ import type { ScoreStatistics } from '../../src/engine/protocol';
 import { LossMap } from '../../src/loss/lossMap';
 import { lineStarts } from '../../src/text/lines';
 import { PAGE_LIMITS } from '../../src/text/pages';
-import { eventually } from '../e2e/support';
 import { ENGINE_HOST, MODEL } from '../support/paths';
 import { openWorkbench, type Workbench } from '../support/workbench';
 import { recordColours, takeColours } from './colours';
 import { machine, type Row, report, spreadOf, type Yardstick } from './report';
+import { isScored as isDocumentScored } from './scored';
 import { codeOfLines } from './sourceCode';
 
 const ROUNDS = Number(process.env.SURPRISAL_ROUNDS ?? 3);
@@ -184,15 +184,6 @@ const KEYS = [
   { name: 'the line’s deletion undone', key: 'ControlOrMeta+z' },
 ] as const;
 
-function isComplete(workbench: Workbench): Promise<unknown> {
-  return eventually(
-    'the document should be scored',
-    () => workbench.statusBarText(),
-    (status) => /\d bits\/token/.test(status) && !status.includes('~'),
-    SCORED_WITHIN,
-  );
-}
-
 /** Presses a key, and returns the milliseconds until the frame from which on the colours on screen stay. */
 async function press(workbench: Workbench, key: string): Promise<number> {
   const { page } = workbench;
@@ -200,7 +191,7 @@ async function press(workbench: Workbench, key: string): Promise<number> {
   await takeColours(page);
   await page.keyboard.press(key);
   await page.waitForTimeout(SETTLED);
-  await isComplete(workbench);
+  await isDocumentScored(workbench, SCORED_WITHIN);
   await page.waitForTimeout(PAUSE);
   const { keys, changes } = await takeColours(page);
   const pressed = keys.findLast((one) => key.toLowerCase().endsWith(one.key.toLowerCase()));
@@ -229,7 +220,7 @@ async function measureWindows(original: readonly string[]): Promise<WindowSample
       try {
         const began = performance.now();
         await workbench.openFile(FILE);
-        await isComplete(workbench);
+        await isDocumentScored(workbench, SCORED_WITHIN);
         samples.scratch.push(performance.now() - began);
         for (const line of PLACES) {
           // Behind the indentation; 1-based.

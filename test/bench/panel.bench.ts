@@ -13,12 +13,13 @@ import { openModelFolder } from '../../src/model/folder';
 import { Network } from '../../src/model/network';
 import { TOP } from '../../src/panel/state';
 import { CHAPTER_NAMES } from '../../webview/settings';
-import { DEMO_FILE, demoText, eventually, SCORED_WITHIN } from '../e2e/support';
+import { DEMO_FILE, demoText, eventually } from '../e2e/support';
 import { DEMO, ENGINE_HOST, MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
 import { openWorkbench, type Workbench } from '../support/workbench';
 import { type Recording, recordIn, type Shown, takeRecording } from './recorder';
 import { machine, type Row, report, spreadOf, type Yardstick } from './report';
+import { isScored } from './scored';
 
 /** What a user may expect once the model is loaded: the panel opens, and follows the cursor, in milliseconds. */
 const OPEN_LIMIT: Yardstick = { name: 'the limit of 500 ms', value: 500 };
@@ -183,15 +184,6 @@ async function openWindow(file: string): Promise<Workbench> {
   await isScored(workbench);
   await recordIn(workbench.page);
   return workbench;
-}
-
-function isScored(workbench: Workbench): Promise<unknown> {
-  return eventually(
-    'the document should be scored',
-    () => workbench.statusBarText(),
-    (status) => /[\d.]+ bits\/token/.test(status),
-    SCORED_WITHIN,
-  );
 }
 
 /** Moves the cursor by one character, and measures if that leads to another token. */

@@ -27,6 +27,7 @@ import { recordColours, takeColours } from './colours';
 import { ExtensionHost, type OwnTime } from './extensionHost';
 import type { Delays, Memory, Moment } from './probe';
 import { machine, type Row, report, spreadOf, type Yardstick } from './report';
+import { isScored } from './scored';
 import { codeOfTokens } from './sourceCode';
 
 const ROUNDS = Number(process.env.SURPRISAL_ROUNDS ?? 3);
@@ -132,15 +133,6 @@ async function heatmap(workbench: Workbench, on: boolean): Promise<void> {
   await pause(1000);
 }
 
-function isComplete(workbench: Workbench): Promise<unknown> {
-  return eventually(
-    'the document should be scored',
-    () => workbench.statusBarText(),
-    (status) => /\d bits\/token/.test(status) && !status.includes('~'),
-    SCORED_WITHIN,
-  );
-}
-
 /** Opens a document with the heatmap off, has all of it scored and drawn, and types in its middle. */
 async function measureComplete(
   workbench: Workbench,
@@ -155,7 +147,7 @@ async function measureComplete(
   await pause(2000);
   const opened = sum(await host.memory());
   await heatmap(workbench, true);
-  await isComplete(workbench);
+  await isScored(workbench, SCORED_WITHIN);
   await pause(2000);
   const scored = sum(await host.memory());
   await workbench.goTo(lines >> 1);
@@ -182,7 +174,7 @@ async function measureCompletes(host: ExtensionHost, temporary: string): Promise
       env: host.env,
     });
     try {
-      await isComplete(workbench);
+      await isScored(workbench, SCORED_WITHIN);
       for (const [i, tokens] of COMPLETE.entries()) {
         const lines = texts[i].split('\n').length;
         all.push(await measureComplete(workbench, host, `${tokens}.ts`, tokens, lines));
@@ -418,7 +410,7 @@ async function main(): Promise<void> {
     });
     let typing: Awaited<ReturnType<typeof measureTyping>>;
     try {
-      await isComplete(workbench);
+      await isScored(workbench, SCORED_WITHIN);
       typing = await measureTyping(workbench, host, long);
     } catch (error) {
       await workbench.saveEvidence('bench-start');
