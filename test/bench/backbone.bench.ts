@@ -11,15 +11,25 @@
  */
 import * as runtime from 'onnxruntime-node';
 import { CHUNK } from '../../src/engine/scorer';
-import { physicalCores, WEIGHTS_CHOICES } from '../../src/model/devices';
+import { physicalCores } from '../../src/model/devices';
 import { type ModelManifest, openModelFolder } from '../../src/model/folder';
-import { type KeyValueCache, Network, type WeightsInMemory } from '../../src/model/network';
+import { type KeyValueCache, Network, type WeightsInMemory, WITHOUT_TILES } from '../../src/model/network';
 import { MODEL } from '../support/paths';
 import { matrixProducts } from './matrixProducts';
 import { machine, type Row, report } from './report';
 
 /** Tokens from the start of a context: one chunk of the engine's, and the number that the target is about. */
 const LENGTHS = [256, 512];
+/** What is measured beside each other. */
+const FORMS: readonly {
+  readonly name: string;
+  readonly weights: WeightsInMemory;
+  readonly tiles: boolean;
+}[] = [
+  { name: 'float32 weights', weights: 'float32', tiles: false },
+  { name: '4-bit weights', weights: 'quantized', tiles: false },
+  { name: 'float32 weights, attention in tiles', weights: 'float32', tiles: true },
+];
 /** Sides of the large products' constant matrices. */
 const SIDE = 1536;
 
@@ -54,12 +64,11 @@ async function main(): Promise<void> {
   const repeats = Number(process.env.SURPRISAL_BENCH_REPEATS) || 15;
   const rows: Row[] = [];
   for (const threads of new Set([all, 1])) {
-    const networks = new Map<WeightsInMemory, { network: Network; past: KeyValueCache }>();
-    for (const weights of WEIGHTS_CHOICES) {
-      if (weights !== 'auto') {
-        const network = await Network.load(runtime, folder, { provider: 'cpu', threads, weights });
-        networks.set(weights, { network, past: network.newCache(Math.max(...LENGTHS)) });
-      }
+    const networks = new Map<string, { network: Network; past: KeyValueCache }>();
+    for (const { name, weights, tiles } of FORMS) {
+      process.env[WITHOUT_TILES] = tiles ? '0' : '1';
+      const network = await Network.load(runtime, folder, { provider: 'cpu', threads, weights });
+      networks.set(name, { network, past: network.newCache(Math.max(...LENGTHS)) });
     }
     const products = await matrixProducts(SIDE, threads);
     for (const length of LENGTHS) {
@@ -69,21 +78,21 @@ async function main(): Promise<void> {
       );
       /** Operations per second, in billions. */
       const limit: number[] = [];
-      const rates = new Map([...networks.keys()].map((weights) => [weights, [] as number[]]));
+      const rates = new Map([...networks.keys()].map((form) => [form, [] as number[]]));
       // The first repeat warms up.
       for (let repeat = 0; repeat <= repeats; repeat++) {
         limit.push(products.operations(length) / (await seconds(() => products.run(length))) / 1e9);
-        for (const [weights, { network, past }] of networks) {
+        for (const [form, { network, past }] of networks) {
           const time = await seconds(() => runInChunks(network, ids, past));
-          rates.get(weights)?.push(operations(manifest, length) / time / 1e9);
+          rates.get(form)?.push(operations(manifest, length) / time / 1e9);
         }
       }
       const place = `${length} tokens, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
       const samples = limit.slice(1);
       rows.push({ name: `${place}: float32 products of ${SIDE} × ${SIDE}`, unit: 'GFLOP/s', samples });
-      for (const [weights, rate] of rates) {
+      for (const [form, rate] of rates) {
         rows.push({
-          name: `${place}: backbone, ${weights}`,
+          name: `${place}: backbone, ${form}`,
           unit: 'GFLOP/s',
           samples: rate.slice(1),
           paired: [{ name: 'the products', samples }],
