@@ -293,8 +293,9 @@ export class Engine implements EngineApi {
     this.#setState({ kind: 'starting' });
     const child = fork(this.#hostPath, [], {
       serialization: 'advanced',
-      // A debugger of the parent must not be inherited, and Electron has to behave as Node.
-      execArgv: [],
+      // A debugger of the parent must not be inherited, and Electron has to behave as Node. A collection gives the memory
+      // of the weights back that were computed for ONNX Runtime.
+      execArgv: ['--expose-gc'],
       env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

@@ -20,7 +20,7 @@ export type ExecutionProvider = Provider;
 export type { WeightsChoice };
 
 /** The bound of the engine's cache of results, in megabytes (2²⁰ bytes), where nobody chose another. */
-export const DEFAULT_CACHE_SIZE = 512;
+export const DEFAULT_CACHE_SIZE = 256;
 
 /** The loaded model, as users and reports see it. */
 export interface ModelInfo {

@@ -15,8 +15,8 @@ export interface CacheLimits {
 }
 
 /**
- * Divides a bound in megabytes among the three caches. The default is 4 million tokens' scores, 80,000 tokens' hidden states and two pages of
- * SmolLM2-135M's keys and values.
+ * Divides a bound in megabytes among the three caches. The default is 2 million tokens' scores, 40,000 tokens' hidden
+ * states and a page of SmolLM2-135M's keys and values, beside the one that the scorer has under way.
  */
 export function cacheLimits(megabytes = DEFAULT_CACHE_SIZE): CacheLimits {
   const share = (megabytes * 2 ** 20) / 8;
@@ -73,11 +73,7 @@ export class ResultCache {
   longestPrefix(digests: readonly string[], most: number): { page: PageCache; chunks: number } | undefined {
     let best: { key: string; chunks: number } | undefined;
     for (const [key, page] of this.#pages.entries()) {
-      const limit = Math.min(most, page.digests.length);
-      let chunks = 0;
-      while (chunks < limit && page.digests[chunks] === digests[chunks]) {
-        chunks++;
-      }
+      const chunks = commonPrefix(page.digests, digests, most);
       if (chunks > (best?.chunks ?? 0)) {
         best = { key, chunks };
       }
@@ -90,6 +86,16 @@ export class ResultCache {
   keepPage(key: string, page: PageCache): void {
     this.#pages.set(key, page);
   }
+}
+
+/** Number of entries, at most `most`, that two lists begin with alike. */
+export function commonPrefix(a: readonly string[], b: readonly string[], most: number): number {
+  const limit = Math.min(most, a.length, b.length);
+  let length = 0;
+  while (length < limit && a[length] === b[length]) {
+    length++;
+  }
+  return length;
 }
 
 // A size of 0 is not allowed: every entry counts one byte more than its data.

@@ -17,7 +17,7 @@ import type {
   ScoreRequest,
   TrainRequest,
 } from './protocol';
-import { cacheLimits, ResultCache } from './resultCache';
+import { cacheLimits, commonPrefix, ResultCache } from './resultCache';
 import { Training, type TrainingDocument } from './training';
 
 /**
@@ -78,6 +78,13 @@ interface Progress {
   readonly page: Page;
   next: number;
   past: KeyValueCache | undefined;
+}
+
+/** What a page's first chunks are found by when their keys and values are kept. */
+interface KeptPage {
+  readonly key: string;
+  /** Of the context up to the end of each whole chunk. */
+  readonly digests: readonly string[];
 }
 
 /** The tokens of one section, its positions counted from its own start. */
@@ -172,8 +179,11 @@ export class Scorer {
   });
   readonly #questions: DistributionRequest[] = [];
   #progress: Progress | undefined;
-  /** Room for keys and values that no page is using: it is large, and made once. */
-  #spareRoom: KeyValueCache | undefined;
+  /**
+   * Room for the keys and values of a page: it is large, and made once. While no page is under way it still holds those of
+   * the last one, which the next keystroke goes on from.
+   */
+  #room: { readonly values: KeyValueCache; readonly holds: KeptPage | undefined } | undefined;
   #training: { readonly request: number; readonly work: Training } | undefined;
   #pumping = false;
   #closed = false;
@@ -703,7 +713,7 @@ export class Scorer {
     const inputs = this.#inputs(page.ids, chunk.from, chunk.to);
     const isWhole = inputs.length === CHUNK;
     if (!isLast || isWhole) {
-      progress.past ??= this.#room(page);
+      progress.past ??= this.#takeRoom();
     }
     const values = await this.network.run(inputs, progress.past);
     job.tokensRun += inputs.length;
@@ -757,52 +767,60 @@ export class Scorer {
         chunk.firstScored < chunk.to && !(this.#cache.scores(chunk.key) && this.#cache.hidden(chunk.key)),
     );
     const most = wanted < 0 ? page.chunks.length - 1 : wanted;
-    const found = this.#cache.longestPrefix(
-      page.chunks.map((chunk) => chunk.digest),
-      most,
-    );
+    const digests = page.chunks.map((chunk) => chunk.digest);
+    const found = this.#cache.longestPrefix(digests, most);
+    const here = commonPrefix(this.#room?.holds?.digests ?? [], digests, most);
+    if (here >= (found?.chunks ?? 1)) {
+      const past = this.#takeRoom(here);
+      this.network.truncate(past, here * CHUNK);
+      return { job, page, next: here, past };
+    }
     if (!found) {
       return { job, page, next: 0, past: undefined };
     }
-    const past = this.#room(page);
+    const past = this.#takeRoom();
     this.network.refill(past, found.page.keyValue, found.chunks * CHUNK);
     return { job, page, next: found.chunks, past };
   }
 
-  /** Room for a page's keys and values: that of the page before where it is large enough. */
-  #room(page: Page): KeyValueCache {
-    const length = page.end - page.context;
-    const room = this.#spareRoom;
-    this.#spareRoom = undefined;
-    if (!room || room.capacity < length) {
-      return this.network.newCache(length);
+  /**
+   * Takes the room for a page's keys and values, empty: those in it are kept elsewhere.
+   * @param chunks that the page goes on from what is in it, so far
+   */
+  #takeRoom(chunks = 0): KeyValueCache {
+    const { maximum, overlap } = this.#limits;
+    // The system gives memory only for what is written.
+    const { values, holds } = this.#room ?? {
+      values: this.network.newCache(maximum + overlap),
+      holds: undefined,
+    };
+    this.#room = undefined;
+    if (chunks === 0) {
+      if (holds) {
+        const length = holds.digests.length * CHUNK;
+        const keyValue = this.network.newCache(length);
+        this.network.refill(keyValue, values, length);
+        this.#cache.keepPage(holds.key, { digests: holds.digests, keyValue });
+      }
+      this.network.truncate(values, 0);
     }
-    this.network.refill(room, undefined, 0);
-    return room;
+    return values;
   }
 
-  /** Keeps the keys and values of the page under way for the next edit, and leaves the page. */
+  /** Keeps the keys and values of the page under way for the next edit, if it is on screen, and leaves the page. */
   #keepProgress(): void {
     const progress = this.#progress;
     this.#progress = undefined;
     if (!progress?.past) {
       return;
     }
-    const chunks = Math.floor(progress.past.length / CHUNK);
-    const { job, page } = progress;
-    if (chunks > 0 && this.#distance(job, page) === 0) {
-      this.#cache.keepPage(`${job.document} ${page.chunks[0].digest}`, {
-        digests: page.chunks.slice(0, chunks).map((chunk) => chunk.digest),
-        keyValue: this.#copyOf(progress.past, chunks * CHUNK),
-      });
-    }
-    this.#spareRoom = progress.past;
-  }
-
-  #copyOf(cache: KeyValueCache, length: number): KeyValueCache {
-    const copy = this.network.newCache(length);
-    this.network.refill(copy, cache, length);
-    return copy;
+    const { job, page, past } = progress;
+    const digests = page.chunks.slice(0, Math.floor(past.length / CHUNK)).map((chunk) => chunk.digest);
+    const isKept = digests.length > 0 && this.#distance(job, page) === 0;
+    this.#room = {
+      values: past,
+      holds: isKept ? { key: `${job.document} ${page.chunks[0].digest}`, digests } : undefined,
+    };
   }
 
   async #answer(question: DistributionRequest): Promise<void> {

@@ -92,8 +92,8 @@ export class Network {
       sessions.push(
         options.weights === 'float32' && float32
           ? await createFloat32Session(runtime, folder, float32, options)
-          : await createSession(runtime, folder.file(graphs.backbone), options),
-        await createSession(runtime, folder.file(graphs.head), options),
+          : await createSession(runtime, folder.file(graphs.backbone), options, BACKBONE),
+        await createSession(runtime, folder.file(graphs.head), options, {}),
       );
     } catch (error) {
       await Promise.all(sessions.map((session) => session.release()));
@@ -138,6 +138,15 @@ export class Network {
     }
     filled.tensors = tensors;
     filled.length = length;
+  }
+
+  /** Has a cache hold only its first positions. @param length their number, at most what it holds */
+  truncate(cache: KeyValueCache, length: number): void {
+    if (this.writesInPlace) {
+      (cache as Appendable).length = length;
+    } else {
+      this.refill(cache, cache, length);
+    }
   }
 
   /**
@@ -280,7 +289,7 @@ export class Network {
   }
 
   /**
-   * Has a cache's tensors end where more positions will, and moves its heads apart for them. There is no room beyond:
+   * Has a cache's tensors end where more positions will, and moves its heads apart for them, or together. There is no room beyond:
    * onnxruntime-node copies every output from end to end, those that were written in place too.
    */
   private grow(cache: KeyValueCache, length: number): void {
@@ -289,12 +298,13 @@ export class Network {
     const tensors: Record<string, Tensor> = {};
     for (const name of this.cacheNames) {
       const stride = cache.tensors[name].dims[2] * headDim;
-      const tensor = this.tensorIn(cache, name, length);
-      for (let head = keyValueHeads - 1; head > 0; head--) {
+      for (let moved = 1; moved < keyValueHeads; moved++) {
+        // Apart from the last one on, together from the first one on: none is written over before it has moved.
+        const head = length * headDim > stride ? keyValueHeads - moved : moved;
         const start = head * stride;
-        (tensor.data as Float32Array).copyWithin(head * length * headDim, start, start + kept);
+        cache.room[name].copyWithin(head * length * headDim, start, start + kept);
       }
-      tensors[name] = tensor;
+      tensors[name] = this.tensorIn(cache, name, length);
     }
     (cache as Appendable).tensors = tensors;
   }
@@ -323,6 +333,9 @@ function presentOf(past: string): string {
  * takes half to three quarters of the time where it was measured (`npm run bench -- backbone`).
  */
 export const WITHOUT_TILES = 'ORT_GQA_DISABLE_FLASH_ATTENTION';
+
+/** The backbone asks for other sizes with each run of a page: an arena would keep all of them. */
+const BACKBONE: InferenceSession.SessionOptions = { enableCpuMemArena: false };
 
 /** Data that a graph names a file for. */
 interface ExternalData {
@@ -354,7 +367,11 @@ async function createFloat32Session(
       given.push({ path: recipe.name, data: new Uint8Array(weights.buffer) });
     }
   }
-  return createSession(runtime, graph, options, given);
+  const session = await createSession(runtime, graph, options, { ...BACKBONE, externalData: given });
+  // The runtime has copies of its own. (A process that offers no collection does it when it likes.)
+  given.length = 0;
+  globalThis.gc?.();
+  return session;
 }
 
 /** The blocks of a matrix as views of its file's bytes. */
@@ -378,7 +395,7 @@ async function createSession(
   runtime: Runtime,
   path: string,
   { provider, threads }: NetworkOptions,
-  externalData: readonly ExternalData[] = [],
+  own: InferenceSession.SessionOptions,
 ): Promise<InferenceSession> {
   process.env[WITHOUT_TILES] ??= '1';
   try {
@@ -398,7 +415,7 @@ async function createSession(
           force_spinning_stop: '1',
         },
       },
-      ...(externalData.length > 0 && { externalData }),
+      ...own,
     });
   } catch (error) {
     throw new ModelError(

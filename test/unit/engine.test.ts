@@ -119,6 +119,22 @@ describe('engine', function () {
     );
   });
 
+  it('goes on from any part of the page that was scored last, bit by bit', async () => {
+    const created = engine();
+    const scratch = engine();
+    let text = (await longText()).slice(0, 4000);
+    const { map } = await scoreText(created, 'a', text, [0, text.length]);
+    assert.equal(map.layout.pageStarts.length, 1, 'one page');
+    // Down, up and down again: less is held than before, then more.
+    for (const at of [3800, 1500, 3300, 1300, 2600]) {
+      text = `${text.slice(0, at)} ${text.slice(at)}`;
+      const edited = await scoreText(created, 'a', text, [0, text.length]);
+      assert.ok(edited.statistics.tokensRun < map.length, 'something is reused');
+      await scratch.restart();
+      sameBits(edited, await scoreText(scratch, 'a', text));
+    }
+  });
+
   it('runs fewer tokens after an edit than from scratch, and reuses what comes before it', async () => {
     const created = engine();
     const text = await longText();

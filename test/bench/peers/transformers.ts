@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { Engine } from '../../../src/engine/client';
 import { openModelFolder } from '../../../src/model/folder';
-import type { WeightsInMemory } from '../../../src/model/network';
+import { type WeightsInMemory, WITHOUT_TILES } from '../../../src/model/network';
 import { ENGINE_HOST, MODEL, ROOT } from '../../support/paths';
 import { scoreText } from '../../support/scoring';
 import { type BenchDocument, ENOUGH_CONTEXT, type Measurement, type Peer, type PeerSource } from './peer';
@@ -70,7 +70,8 @@ export class TransformersProcess {
     const child = fork(
       join(ROOT, 'test', 'bench', 'peers', 'transformersHost.mjs'),
       [packages, models, id, String(threads)],
-      { serialization: 'advanced', execArgv: [] },
+      // What Surprisal tells ONNX Runtime is not what a program with transformers.js does.
+      { serialization: 'advanced', execArgv: [], env: { ...process.env, [WITHOUT_TILES]: undefined } },
     );
     const answer = await nextAnswer(child);
     if (!('ready' in answer)) {
