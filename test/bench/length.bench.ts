@@ -11,6 +11,7 @@ import { ByteTokenizer } from '../../src/model/tokenizer';
 import { ENGINE_HOST, MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
 import { withPeaks } from './memory';
+import { WARM_UP } from './peers/surprisal';
 import { machine, type Row, report } from './report';
 import { codeOfTokens } from './sourceCode';
 
@@ -19,9 +20,6 @@ const REPEATS = Number(process.env.SURPRISAL_BENCH_REPEATS) || 1;
 /** Tokens of the document that each other one is measured between two runs of, and of the others. */
 const SHORT = 1024;
 const LENGTHS = [4096, 16_384, 102_400];
-
-/** Scored before the clock starts, and like no document. */
-const WARM_UP = 'Pack my box with five dozen liquor jugs.\n'.repeat(60);
 
 /** What scoring a document once came to. */
 interface Cost {

@@ -5,7 +5,7 @@ import { scoreText } from '../../support/scoring';
 import { ENOUGH_CONTEXT, type Peer, type PeerSource } from './peer';
 
 /** Scored before the clock starts: long enough for every kind of run, and like no document. */
-const WARM_UP = 'Pack my box with five dozen liquor jugs.\n'.repeat(60);
+export const WARM_UP = 'Pack my box with five dozen liquor jugs.\n'.repeat(60);
 
 /** A process of its own for every measurement: nothing of an earlier one is in its caches. */
 export const surprisal: PeerSource = {
