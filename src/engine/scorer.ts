@@ -180,8 +180,8 @@ export class Scorer {
   readonly #questions: DistributionRequest[] = [];
   #progress: Progress | undefined;
   /**
-   * Room for the keys and values of a page: it is large, and made once. While no page is under way it still holds those of
-   * the last one, which the next keystroke goes on from.
+   * Room for the keys and values of a page: it is large, and made once. While no page is under way it still holds those
+   * of the last one, which the next keystroke goes on from.
    */
   #room: { readonly values: KeyValueCache; readonly holds: KeptPage | undefined } | undefined;
   #training: { readonly request: number; readonly work: Training } | undefined;
@@ -769,11 +769,12 @@ export class Scorer {
     const most = wanted < 0 ? page.chunks.length - 1 : wanted;
     const digests = page.chunks.map((chunk) => chunk.digest);
     const found = this.#cache.longestPrefix(digests, most);
-    const here = commonPrefix(this.#room?.holds?.digests ?? [], digests, most);
-    if (here >= (found?.chunks ?? 1)) {
-      const past = this.#takeRoom(here);
-      this.network.truncate(past, here * CHUNK);
-      return { job, page, next: here, past };
+    const room = this.#room;
+    const here = commonPrefix(room?.holds?.digests ?? [], digests, most);
+    if (room && here >= (found?.chunks ?? 1)) {
+      this.#room = undefined;
+      this.network.truncate(room.values, here * CHUNK);
+      return { job, page, next: here, past: room.values };
     }
     if (!found) {
       return { job, page, next: 0, past: undefined };
@@ -783,11 +784,8 @@ export class Scorer {
     return { job, page, next: found.chunks, past };
   }
 
-  /**
-   * Takes the room for a page's keys and values, empty: those in it are kept elsewhere.
-   * @param chunks that the page goes on from what is in it, so far
-   */
-  #takeRoom(chunks = 0): KeyValueCache {
+  /** Takes the room for a page's keys and values, empty: those in it are kept elsewhere. */
+  #takeRoom(): KeyValueCache {
     const { maximum, overlap } = this.#limits;
     // The system gives memory only for what is written.
     const { values, holds } = this.#room ?? {
@@ -795,15 +793,13 @@ export class Scorer {
       holds: undefined,
     };
     this.#room = undefined;
-    if (chunks === 0) {
-      if (holds) {
-        const length = holds.digests.length * CHUNK;
-        const keyValue = this.network.newCache(length);
-        this.network.refill(keyValue, values, length);
-        this.#cache.keepPage(holds.key, { digests: holds.digests, keyValue });
-      }
-      this.network.truncate(values, 0);
+    if (holds) {
+      const length = holds.digests.length * CHUNK;
+      const keyValue = this.network.newCache(length);
+      this.network.refill(keyValue, values, length);
+      this.#cache.keepPage(holds.key, { digests: holds.digests, keyValue });
     }
+    this.network.truncate(values, 0);
     return values;
   }
 

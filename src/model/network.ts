@@ -114,27 +114,25 @@ export class Network {
     const names = this.writesInPlace ? this.cacheNames : [];
     const room = Object.fromEntries(names.map((name) => [name, new Float32Array(size)]));
     const cache: Appendable = { length: 0, capacity, tensors: {}, room };
-    this.refill(cache, undefined, 0);
+    cache.tensors = this.tensorsIn(cache, 0);
     return cache;
   }
 
   /**
-   * Has a cache hold the first positions of another one, or nothing, in place of what it held.
+   * Has a cache hold the first positions of another one in place of what it held.
    * @param length number of positions, at most its capacity
    */
-  refill(cache: KeyValueCache, from: KeyValueCache | undefined, length: number): void {
+  refill(cache: KeyValueCache, from: KeyValueCache, length: number): void {
     const { keyValueHeads, headDim } = this.manifest;
     const filled = cache as Appendable;
-    const tensors: Record<string, Tensor> = {};
-    for (const name of this.cacheNames) {
-      const tensor = this.tensorIn(cache, name, length);
-      const there = from?.tensors[name];
-      for (let head = 0; there && head < keyValueHeads; head++) {
+    const tensors = this.tensorsIn(cache, length);
+    for (const [name, tensor] of Object.entries(tensors)) {
+      const there = from.tensors[name];
+      for (let head = 0; head < keyValueHeads; head++) {
         const start = head * there.dims[2] * headDim;
         const kept = (there.data as Float32Array).subarray(start, start + length * headDim);
         (tensor.data as Float32Array).set(kept, head * length * headDim);
       }
-      tensors[name] = tensor;
     }
     filled.tensors = tensors;
     filled.length = length;
@@ -289,13 +287,12 @@ export class Network {
   }
 
   /**
-   * Has a cache's tensors end where more positions will, and moves its heads apart for them, or together. There is no room beyond:
-   * onnxruntime-node copies every output from end to end, those that were written in place too.
+   * Has a cache's tensors end where more positions will, and moves its heads apart for them, or together. There is no room
+   * beyond: onnxruntime-node copies every output from end to end, those that were written in place too.
    */
   private grow(cache: KeyValueCache, length: number): void {
     const { keyValueHeads, headDim } = this.manifest;
     const kept = cache.length * headDim;
-    const tensors: Record<string, Tensor> = {};
     for (const name of this.cacheNames) {
       const stride = cache.tensors[name].dims[2] * headDim;
       for (let moved = 1; moved < keyValueHeads; moved++) {
@@ -304,17 +301,20 @@ export class Network {
         const start = head * stride;
         cache.room[name].copyWithin(head * length * headDim, start, start + kept);
       }
-      tensors[name] = this.tensorIn(cache, name, length);
     }
-    (cache as Appendable).tensors = tensors;
+    (cache as Appendable).tensors = this.tensorsIn(cache, length);
   }
 
-  /** A tensor of so many positions at the beginning of a cache's room, or in memory of its own. */
-  private tensorIn({ room }: KeyValueCache, name: string, length: number): Tensor {
+  /** Tensors of so many positions, at the beginning of a cache's room or in memory of their own. */
+  private tensorsIn({ room }: KeyValueCache, length: number): Record<string, Tensor> {
     const { keyValueHeads, headDim } = this.manifest;
     const size = keyValueHeads * length * headDim;
-    const data = room[name]?.subarray(0, size) ?? new Float32Array(size);
-    return new this.runtime.Tensor('float32', data, [1, keyValueHeads, length, headDim]);
+    return Object.fromEntries(
+      this.cacheNames.map((name) => {
+        const data = room[name]?.subarray(0, size) ?? new Float32Array(size);
+        return [name, new this.runtime.Tensor('float32', data, [1, keyValueHeads, length, headDim])] as const;
+      }),
+    );
   }
 
   private emptyCache(): Tensor {
@@ -329,8 +329,8 @@ function presentOf(past: string): string {
 }
 
 /**
- * Read by ONNX Runtime when it creates a session. On a CPU its attention is then done a head at a time and not tile by tile, which
- * takes half to three quarters of the time where it was measured (`npm run bench -- backbone`).
+ * Read by ONNX Runtime when it creates a session. On a CPU its attention is then done a head at a time and not tile by
+ * tile, which takes half to three quarters of the time where it was measured (`npm run bench -- backbone`).
  */
 export const WITHOUT_TILES = 'ORT_GQA_DISABLE_FLASH_ATTENTION';
 
@@ -344,8 +344,8 @@ interface ExternalData {
 }
 
 /**
- * Creates the session of a backbone whose matrices are computed here. For a moment they are in memory more than once, before
- * ONNX Runtime has arranged them as its matrix product wants them.
+ * Creates the session of a backbone whose matrices are computed here. For a moment they are in memory more than once,
+ * before ONNX Runtime has arranged them as its matrix product wants them.
  */
 async function createFloat32Session(
   runtime: Runtime,

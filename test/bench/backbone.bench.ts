@@ -43,7 +43,7 @@ function operations({ float32, layers, hidden }: ModelManifest, tokens: number):
 
 /** Runs tokens as the engine does: a chunk at a time, through the key-value cache. */
 async function runInChunks(network: Network, ids: Uint32Array, past: KeyValueCache): Promise<void> {
-  network.refill(past, undefined, 0);
+  network.truncate(past, 0);
   for (let from = 0; from < ids.length; from += CHUNK) {
     await network.run(ids.subarray(from, from + CHUNK), past);
   }
