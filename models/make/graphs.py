@@ -1,7 +1,11 @@
 """Writes the two graphs of a model folder with the `onnx` package.
 
-    backbone  input_ids, attention_mask, past      ->  hidden_states, present
+    backbone  input_ids, attention_mask, past      ->  hidden_states, added
     head      hidden_states, targets, wants_logits ->  surprisal, entropy, varentropy, rank, or logits
+
+ONNX Runtime runs what the last output needs first, node by node, and keeps a value
+until its last reader has run. So the order of the outputs and of what they are made
+from decides how much is in memory at once.
 
 A model gives its matrices as objects whose `linear(graph, x, out)` writes the
 multiplication of x by the matrix, and an embedding with `look_up` and `logits`.
@@ -116,12 +120,6 @@ class Graph:
         names = outputs or [out or f"{kind}_{count}"]
         self.nodes.append(helper.make_node(kind, inputs, names, name=f"{count}_{kind}", domain=domain, **attributes))
         return names[0]
-
-    def branch(self, name: str) -> Graph:
-        """The body of an `If` in this graph, whose values it may name; its own names are none of this graph's."""
-        branch = Graph(name, "")
-        branch._names = self._names
-        return branch
 
     def proto(self) -> onnx.GraphProto:
         return helper.make_graph(
@@ -299,7 +297,7 @@ def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str) -> 
     g.output("hidden_states", np.float32, [1, "T", d])
     for i in range(shape.layers):
         for part in ("key", "value"):
-            g.output(f"present.{i}.{part}", np.float32, [1, kv, "P+T", hd])
+            g.output(f"added.{i}.{part}", np.float32, [1, kv, "T", hd])
 
     # GroupQueryAttention asks for the index of the last position and the length, both int32.
     length = g.op("ReduceSum", [mask, g.ints(1)], keepdims=0)
@@ -351,19 +349,28 @@ def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str) -> 
         gate = g.op("Mul", [gate, g.op("Sigmoid", [gate])])
         branch = matrix(i, "ffn_down").linear(g, g.op("Mul", [gate, up]))
     normed(x, branch, "norm", ["hidden_states"])
+
+    # Of the keys and values only those that are new leave the graph. Last layer first: each layer's are cut off, and
+    # the whole ones let go, before the next layer runs.
+    end = g.op("Shape", [mask], start=1, end=2)
+    start = g.op("Sub", [end, g.op("Shape", [ids], start=1, end=2)])
+    for i in reversed(range(shape.layers)):
+        for part in ("value", "key"):
+            g.op("Slice", [f"present.{i}.{part}", start, end, g.ints(2)], f"added.{i}.{part}")
     return g
 
 
-# Vocabulary entries whose logits are computed together: few enough for a row of them to stay near the processor.
-PART = 3072
+# Vocabulary entries whose logits are computed together: few enough for what is made of them to stay near the processor.
+PART = 1536
 
 
-def loss(g: Graph, embedding, hidden: str, targets: str, size: int) -> tuple[dict[str, str], list[str]]:
-    """Surprisal, entropy, varentropy (nats) and rank of `targets` [N], each [N, 1]; and the logits in parts of `size`.
+def loss(g: Graph, embedding, hidden: str, targets: str, wanted: str, size: int) -> tuple[dict[str, str], list[str]]:
+    """Surprisal, entropy, varentropy (nats) and rank of `targets` [N], each [N, 1]; and the logits of the first `wanted`
+    rows in parts of `size`.
 
-    The vocabulary is taken in parts. With c = z - peak and e = exp c, each gives
-    its peak, S = sum e, A = sum e c and B = sum e c^2; shifted by the difference d of
-    its peak to the largest one and weighed by exp d they add up to
+    The vocabulary is taken in parts, one after the other. With c = z - peak and e = exp c,
+    each gives its peak, S = sum e, A = sum e c and B = sum e c^2; shifted by the difference
+    d of its peak to the largest one and weighed by exp d they add up to
 
         log sum exp z = peak + log S
         entropy       = log S - mu,          mu = sum exp d (A + d S) / S
@@ -388,12 +395,15 @@ def loss(g: Graph, embedding, hidden: str, targets: str, size: int) -> tuple[dic
     for start in range(0, embedding.vocabulary, size):
         end = min(start + size, embedding.vocabulary)
         z = embedding.logits(g, hidden, start, end)
-        logits.append(z)
+        kept = g.op("Slice", [z, g.ints(0), wanted, g.ints(0)])
+        logits.append(kept)
         peak = g.op("ReduceMax", [z, one], keepdims=1)
         c = g.op("Sub", [z, peak])
         e = g.op("Exp", [c])
         ec = g.op("Mul", [e, c])
-        local = g.op("Sub", [y, g.ints(start)])
+        # Nothing is added; but the part's scores now need what is kept of its logits, so that the rest is let go with it.
+        nothing = g.op("Mul", [g.op("Shape", [kept], start=0, end=1), g.ints(0)])
+        local = g.op("Sub", [y, g.op("Add", [g.ints(start), nothing])])
         last = g.constant(f"last_{end - start}", np.array(end - start - 1, np.int64))
         at = g.op("Clip", [local, g.constant("first", np.array(0, np.int64)), last])
         inside = g.op("Equal", [local, at])
@@ -402,8 +412,11 @@ def loss(g: Graph, embedding, hidden: str, targets: str, size: int) -> tuple[dic
         itself = as_float(g.op("And", [inside, g.op("Greater", [own, near])]))
         above = g.op("Sub", [sum_of(as_float(g.op("Greater", [z, near]))), itself])
         found = g.op("Where", [inside, own, g.constant("none", np.array(0, np.float32))])
-        parts.append((peak, sum_of(e), sum_of(ec), sum_of(g.op("Mul", [ec, c])), above, found))
-    peaks, s, a, b, above, found = (g.op("Concat", list(column), axis=1) for column in zip(*parts))
+        row = g.op("Concat", [peak, sum_of(e), sum_of(ec), sum_of(g.op("Mul", [ec, c])), above, found], axis=1)
+        parts.append(g.op("Unsqueeze", [row, g.ints(2)]))
+    columns = [f"part_{name}" for name in ("peaks", "s", "a", "b", "above", "found")]
+    g.op("Split", [g.op("Concat", parts, axis=2)], outputs=columns, axis=1, num_outputs=len(columns))
+    peaks, s, a, b, above, found = (g.op("Squeeze", [column, one]) for column in columns)
     peak = g.op("ReduceMax", [peaks, one], keepdims=1)
     d = g.op("Sub", [peaks, peak])
     weight = g.op("Exp", [d])
@@ -433,17 +446,13 @@ def head(embedding, doc: str) -> Graph:
     rows = g.op("Shape", [hidden], start=0, end=1)
     count = g.op("Shape", [targets], start=0, end=1)
     padding = g.op("Concat", [g.ints(0), g.op("Sub", [rows, count])], axis=0)
-    scores, logits = loss(g, embedding, hidden, g.op("Pad", [targets, padding]), PART)
+    wanted = g.op("Mul", [rows, g.op("Cast", [wants_logits], to=TensorProto.INT64)])
+    scores, logits = loss(g, embedding, hidden, g.op("Pad", [targets, padding]), wanted, PART)
+    # The logits before the scores: what the last output needs runs first, and that is everything, part by part.
+    g.op("Concat", logits, "logits", axis=1)
+    g.output("logits", np.float32, ["L", embedding.vocabulary])
     one = g.ints(1)
     for name, value in scores.items():
         g.op("Slice", [g.op("Squeeze", [value, one]), g.ints(0), count, g.ints(0)], name)
         g.output(name, np.int32 if name == "rank" else np.float32, ["T"])
-
-    yes, no = g.branch("logits"), g.branch("none")
-    yes.op("Concat", logits, "logits.logits", axis=1)
-    no.constant("none.logits", np.zeros([0, embedding.vocabulary], np.float32))
-    for branch in (yes, no):
-        branch.output(f"{branch.name}.logits", np.float32, [None, embedding.vocabulary])
-    g.op("If", [wants_logits], outputs=["logits"], then_branch=yes.proto(), else_branch=no.proto())
-    g.output("logits", np.float32, ["L", embedding.vocabulary])
     return g

@@ -94,7 +94,7 @@ def build(rng) -> graphs.Graph:
     scale = rng.uniform(0.002, 0.006, (V, D // 32)).astype(np.float16)
     embedding = graphs.Q8Embedding(Q8(rng.integers(-127, 128, (V, D), np.int8), scale), None)
     embedding.logits = embedding.small_logits
-    scores, _ = graphs.loss(g, embedding, "hidden_states", targets, V // 4)
+    scores, _ = graphs.loss(g, embedding, "hidden_states", targets, g.ints(0), V // 4)
     for name, value in scores.items():
         g.op("Squeeze", [value, g.ints(1)], name)
     return g

@@ -119,7 +119,8 @@ def run_backbone(backbone, ids: list[int], chunk: int | None = None) -> np.ndarr
         mask = np.ones((1, start + part.shape[1]), np.int64)
         out = dict(zip(names, backbone.run(None, {"input_ids": part, "attention_mask": mask, **past})))
         hidden.append(out.pop("hidden_states")[0])
-        past = {name.replace("present", "past_key_values"): value for name, value in out.items()}
+        added = {name.replace("added", "past_key_values"): value for name, value in out.items()}
+        past = {name: np.concatenate([past[name], value], axis=2) for name, value in added.items()}
     return np.concatenate(hidden)
 
 

@@ -1,7 +1,7 @@
 /** Results of chunks of context, found again by content: what makes an edit cheap. */
 import { LRUCache } from 'lru-cache';
 import type { TokenScores } from '../loss/lossMap';
-import type { KeyValueCache } from '../model/network';
+import type { KeyValueCache } from '../model/keyValueCache';
 import { DEFAULT_CACHE_SIZE } from './protocol';
 
 /** Upper bounds in bytes. */
@@ -102,13 +102,7 @@ export function commonPrefix(a: readonly string[], b: readonly string[], most: n
 const bytesOfScores = (scores: TokenScores) => 1 + 4 * scores.nats.byteLength;
 const bytesOfHidden = (hidden: Float32Array) => 1 + hidden.byteLength;
 
-function bytesOfPage(page: PageCache): number {
-  let bytes = 1;
-  for (const tensor of Object.values(page.keyValue.tensors)) {
-    bytes += (tensor.data as Float32Array).byteLength;
-  }
-  return bytes;
-}
+const bytesOfPage = (page: PageCache) => 1 + page.keyValue.bytes;
 
 /** A cache with a bound in bytes, filled from another one in its order of use. */
 function bounded<Value extends object>(

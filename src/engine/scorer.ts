@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
 import { ModelError } from '../model/errors';
-import type { DistributionRows, KeyValueCache, Network } from '../model/network';
+import type { KeyValueCache } from '../model/keyValueCache';
+import type { DistributionRows, Network } from '../model/network';
 import type { ByteTokenizer } from '../model/tokenizer';
 import { lineStarts } from '../text/lines';
 import { layOutPages, type PageLimits, type Pages, pageLimitsFor } from '../text/pages';
@@ -773,21 +774,20 @@ export class Scorer {
     const here = commonPrefix(room?.holds?.digests ?? [], digests, most);
     if (room && here >= (found?.chunks ?? 1)) {
       this.#room = undefined;
-      this.network.truncate(room.values, here * CHUNK);
+      room.values.truncate(here * CHUNK);
       return { job, page, next: here, past: room.values };
     }
     if (!found) {
       return { job, page, next: 0, past: undefined };
     }
     const past = this.#takeRoom();
-    this.network.refill(past, found.page.keyValue, found.chunks * CHUNK);
+    past.takeFrom(found.page.keyValue, found.chunks * CHUNK);
     return { job, page, next: found.chunks, past };
   }
 
   /** Takes the room for a page's keys and values, empty: those in it are kept elsewhere. */
   #takeRoom(): KeyValueCache {
     const { maximum, overlap } = this.#limits;
-    // The system gives memory only for what is written.
     const { values, holds } = this.#room ?? {
       values: this.network.newCache(maximum + overlap),
       holds: undefined,
@@ -796,10 +796,10 @@ export class Scorer {
     if (holds) {
       const length = holds.digests.length * CHUNK;
       const keyValue = this.network.newCache(length);
-      this.network.refill(keyValue, values, length);
+      keyValue.takeFrom(values, length);
       this.#cache.keepPage(holds.key, { digests: holds.digests, keyValue });
     }
-    this.network.truncate(values, 0);
+    values.truncate(0);
     return values;
   }
 

@@ -8,6 +8,7 @@ import { topK } from '../loss/topK';
 import { ModelError } from './errors';
 import { BLOCK, expand, type QuantizedMatrix } from './expand';
 import type { Float32Backbone, MatrixRecipe, ModelFolder, ModelManifest } from './folder';
+import { KeyValueCache } from './keyValueCache';
 
 /** ONNX Runtime, as the engine's host loads it. */
 export interface Runtime {
@@ -33,21 +34,6 @@ export interface NetworkOptions {
  */
 export type WeightsInMemory = 'quantized' | 'float32';
 
-/** The keys and values of the positions that the backbone has read, layer by layer. A run appends its own. */
-export interface KeyValueCache {
-  /** Number of positions. */
-  readonly length: number;
-  /** Number of positions that there is room for. */
-  readonly capacity: number;
-  /** [1, key-value heads, at least length, head width] per tensor. */
-  readonly tensors: Readonly<Record<string, Tensor>>;
-  /** Where outputs are written in place: the memory that the tensors lie at the beginning of. */
-  readonly room: Readonly<Record<string, Float32Array>>;
-}
-
-/** The same, as a run changes it. */
-type Appendable = { -readonly [Key in keyof KeyValueCache]: KeyValueCache[Key] };
-
 /** Rows of next-token distributions. */
 export interface DistributionRows {
   /** [rows × V] raw logits. */
@@ -61,10 +47,11 @@ export interface DistributionRows {
 }
 
 /** Rows that the head takes at once: bounds the [rows, V] matrices that live inside the graph. */
-const HEAD_ROWS = 128;
+const HEAD_ROWS = 256;
 
 /** A loaded model. One run at a time; a run blocks the thread. */
 export class Network {
+  /** Of each layer's keys and values: `layer.key` or `layer.value`, as the graph's inputs and outputs end. */
   private readonly cacheNames: readonly string[];
 
   private constructor(
@@ -72,12 +59,10 @@ export class Network {
     private readonly runtime: Runtime,
     private readonly backbone: InferenceSession,
     private readonly head: InferenceSession,
-    /** The provider's attention can append to a cache where it is. */
-    private readonly writesInPlace: boolean,
   ) {
     this.cacheNames = Array.from({ length: manifest.layers }, (_, layer) => [
-      `past_key_values.${layer}.key`,
-      `past_key_values.${layer}.value`,
+      `${layer}.key`,
+      `${layer}.value`,
     ]).flat();
   }
 
@@ -92,14 +77,14 @@ export class Network {
       sessions.push(
         options.weights === 'float32' && float32
           ? await createFloat32Session(runtime, folder, float32, options)
-          : await createSession(runtime, folder.file(graphs.backbone), options, BACKBONE),
+          : await createSession(runtime, folder.file(graphs.backbone), options, {}),
         await createSession(runtime, folder.file(graphs.head), options, {}),
       );
     } catch (error) {
       await Promise.all(sessions.map((session) => session.release()));
       throw error;
     }
-    return new Network(folder.manifest, runtime, sessions[0], sessions[1], options.provider === 'cpu');
+    return new Network(folder.manifest, runtime, sessions[0], sessions[1]);
   }
 
   /** Gives the sessions' memory back. */
@@ -109,42 +94,8 @@ export class Network {
 
   /** Room for the keys and values of a context of so many positions. */
   newCache(capacity: number): KeyValueCache {
-    const { keyValueHeads, headDim } = this.manifest;
-    const size = keyValueHeads * capacity * headDim;
-    const names = this.writesInPlace ? this.cacheNames : [];
-    const room = Object.fromEntries(names.map((name) => [name, new Float32Array(size)]));
-    const cache: Appendable = { length: 0, capacity, tensors: {}, room };
-    cache.tensors = this.tensorsIn(cache, 0);
-    return cache;
-  }
-
-  /**
-   * Has a cache hold the first positions of another one in place of what it held.
-   * @param length number of positions, at most its capacity
-   */
-  refill(cache: KeyValueCache, from: KeyValueCache, length: number): void {
-    const { keyValueHeads, headDim } = this.manifest;
-    const filled = cache as Appendable;
-    const tensors = this.tensorsIn(cache, length);
-    for (const [name, tensor] of Object.entries(tensors)) {
-      const there = from.tensors[name];
-      for (let head = 0; head < keyValueHeads; head++) {
-        const start = head * there.dims[2] * headDim;
-        const kept = (there.data as Float32Array).subarray(start, start + length * headDim);
-        (tensor.data as Float32Array).set(kept, head * length * headDim);
-      }
-    }
-    filled.tensors = tensors;
-    filled.length = length;
-  }
-
-  /** Has a cache hold only its first positions. @param length their number, at most what it holds */
-  truncate(cache: KeyValueCache, length: number): void {
-    if (this.writesInPlace) {
-      (cache as Appendable).length = length;
-    } else {
-      this.refill(cache, cache, length);
-    }
+    const { keyValueHeads: heads, headDim: width } = this.manifest;
+    return new KeyValueCache({ tensors: this.cacheNames.length, heads, width }, capacity);
   }
 
   /**
@@ -156,8 +107,9 @@ export class Network {
    */
   async run(ids: Uint32Array, past?: KeyValueCache): Promise<Float32Array> {
     const { Tensor } = this.runtime;
-    const { hidden } = this.manifest;
-    const length = (past?.length ?? 0) + ids.length;
+    const { hidden, keyValueHeads, headDim } = this.manifest;
+    const before = past?.length ?? 0;
+    const length = before + ids.length;
     if (past && length > past.capacity) {
       throw new RangeError(`${length} positions in a cache of ${past.capacity}`);
     }
@@ -165,18 +117,13 @@ export class Network {
       input_ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]),
       attention_mask: new Tensor('int64', new BigInt64Array(length).fill(1n), [1, length]),
     };
-    const fetches: Record<string, Tensor | null> = { hidden_states: null };
-    if (past && this.writesInPlace) {
-      this.grow(past, length);
+    const views = past?.views();
+    for (const [index, name] of this.cacheNames.entries()) {
+      const data = views?.[index] ?? new Float32Array();
+      feeds[`past_key_values.${name}`] = new Tensor('float32', data, [1, keyValueHeads, before, headDim]);
     }
-    for (const name of this.cacheNames) {
-      feeds[name] = past?.tensors[name] ?? this.emptyCache();
-      if (past) {
-        // Attention that is given one place for both only adds what is new.
-        fetches[presentOf(name)] = this.writesInPlace ? past.tensors[name] : null;
-      }
-    }
-    const results = await this.backbone.run(feeds, fetches);
+    const added = past ? this.cacheNames.map((name) => `added.${name}`) : [];
+    const results = await this.backbone.run(feeds, ['hidden_states', ...added]);
     const values = results.hidden_states.data as Float32Array;
     if (values.length !== ids.length * hidden) {
       throw new ModelError(
@@ -185,15 +132,10 @@ export class Network {
         'The model folder does not fit its manifest: get it again.',
       );
     }
-    if (past) {
-      const appended = past as Appendable;
-      appended.length = length;
-      if (!this.writesInPlace) {
-        appended.tensors = Object.fromEntries(
-          this.cacheNames.map((name) => [name, results[presentOf(name)]] as const),
-        );
-      }
-    }
+    past?.append(
+      added.map((name) => results[name].data as Float32Array),
+      ids.length,
+    );
     return values;
   }
 
@@ -285,47 +227,6 @@ export class Network {
       targets ? ['surprisal', 'entropy', 'varentropy', 'rank'] : ['logits'],
     );
   }
-
-  /**
-   * Has a cache's tensors end where more positions will, and moves its heads apart for them, or together. There is no room
-   * beyond: onnxruntime-node copies every output from end to end, those that were written in place too.
-   */
-  private grow(cache: KeyValueCache, length: number): void {
-    const { keyValueHeads, headDim } = this.manifest;
-    const kept = cache.length * headDim;
-    for (const name of this.cacheNames) {
-      const stride = cache.tensors[name].dims[2] * headDim;
-      for (let moved = 1; moved < keyValueHeads; moved++) {
-        // Apart from the last one on, together from the first one on: none is written over before it has moved.
-        const head = length * headDim > stride ? keyValueHeads - moved : moved;
-        const start = head * stride;
-        cache.room[name].copyWithin(head * length * headDim, start, start + kept);
-      }
-    }
-    (cache as Appendable).tensors = this.tensorsIn(cache, length);
-  }
-
-  /** Tensors of so many positions, at the beginning of a cache's room or in memory of their own. */
-  private tensorsIn({ room }: KeyValueCache, length: number): Record<string, Tensor> {
-    const { keyValueHeads, headDim } = this.manifest;
-    const size = keyValueHeads * length * headDim;
-    return Object.fromEntries(
-      this.cacheNames.map((name) => {
-        const data = room[name]?.subarray(0, size) ?? new Float32Array(size);
-        return [name, new this.runtime.Tensor('float32', data, [1, keyValueHeads, length, headDim])] as const;
-      }),
-    );
-  }
-
-  private emptyCache(): Tensor {
-    const { keyValueHeads, headDim } = this.manifest;
-    return new this.runtime.Tensor('float32', new Float32Array(), [1, keyValueHeads, 0, headDim]);
-  }
-}
-
-/** The output that goes on from a cache's input. */
-function presentOf(past: string): string {
-  return past.replace('past_key_values', 'present');
 }
 
 /**
@@ -333,9 +234,6 @@ function presentOf(past: string): string {
  * tile, which takes half to three quarters of the time where it was measured (`npm run bench -- backbone`).
  */
 export const WITHOUT_TILES = 'ORT_GQA_DISABLE_FLASH_ATTENTION';
-
-/** The backbone asks for other sizes with each run of a page: an arena would keep all of them. */
-const BACKBONE: InferenceSession.SessionOptions = { enableCpuMemArena: false };
 
 /** Data that a graph names a file for. */
 interface ExternalData {
@@ -367,7 +265,7 @@ async function createFloat32Session(
       given.push({ path: recipe.name, data: new Uint8Array(weights.buffer) });
     }
   }
-  const session = await createSession(runtime, graph, options, { ...BACKBONE, externalData: given });
+  const session = await createSession(runtime, graph, options, { externalData: given });
   // The runtime has copies of its own. (A process that offers no collection does it when it likes.)
   given.length = 0;
   globalThis.gc?.();

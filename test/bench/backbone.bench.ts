@@ -13,7 +13,8 @@ import * as runtime from 'onnxruntime-node';
 import { CHUNK } from '../../src/engine/scorer';
 import { physicalCores } from '../../src/model/devices';
 import { type ModelManifest, openModelFolder } from '../../src/model/folder';
-import { type KeyValueCache, Network, type WeightsInMemory, WITHOUT_TILES } from '../../src/model/network';
+import type { KeyValueCache } from '../../src/model/keyValueCache';
+import { Network, type WeightsInMemory, WITHOUT_TILES } from '../../src/model/network';
 import { MODEL } from '../support/paths';
 import { matrixProducts } from './matrixProducts';
 import { machine, type Row, report } from './report';
@@ -43,7 +44,7 @@ function operations({ float32, layers, hidden }: ModelManifest, tokens: number):
 
 /** Runs tokens as the engine does: a chunk at a time, through the key-value cache. */
 async function runInChunks(network: Network, ids: Uint32Array, past: KeyValueCache): Promise<void> {
-  network.truncate(past, 0);
+  past.truncate(0);
   for (let from = 0; from < ids.length; from += CHUNK) {
     await network.run(ids.subarray(from, from + CHUNK), past);
   }
