@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ ONNX_TYPE = {
     np.dtype(np.float32): TensorProto.FLOAT,
     np.dtype(np.float16): TensorProto.FLOAT16,
     np.dtype(np.uint8): TensorProto.UINT8,
+    np.dtype(np.int8): TensorProto.INT8,
     np.dtype(np.int64): TensorProto.INT64,
     np.dtype(np.int32): TensorProto.INT32,
     np.dtype(np.bool_): TensorProto.BOOL,
@@ -67,6 +69,7 @@ class Graph:
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
+        self.handed_names: set[str] = set()
         self._names = itertools.count(1)
 
     def input(self, name: str, dtype, shape) -> str:
@@ -109,6 +112,18 @@ class Graph:
         self.initializers[name] = tensor
         return name
 
+    def handed(self, name: str, dtype, dims: list[int]) -> str:
+        """An initializer that is in no file: whoever loads the graph hands its bytes over under its name."""
+        dtype = np.dtype(dtype)
+        tensor = TensorProto(name=name, data_type=ONNX_TYPE[dtype], dims=dims)
+        tensor.data_location = TensorProto.EXTERNAL
+        length = dtype.itemsize * math.prod(dims)
+        for key, value in (("location", name), ("offset", 0), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+        self.initializers[name] = tensor
+        self.handed_names.add(name)
+        return name
+
     def ints(self, *values: int) -> str:
         return self.constant("ints_" + "_".join(map(str, values)).replace("-", "m"), np.array(values, np.int64))
 
@@ -136,9 +151,9 @@ class Graph:
         return model
 
     def data_files(self) -> set[str]:
-        """The external data files that the initializers name."""
+        """The files that the initializers name, less what is handed over."""
         entries = (entry for tensor in self.initializers.values() for entry in tensor.external_data)
-        return {entry.value for entry in entries if entry.key == "location"}
+        return {entry.value for entry in entries if entry.key == "location"} - self.handed_names
 
     def write(self, path: Path) -> None:
         path.write_bytes(self.model().SerializeToString(deterministic=True))
@@ -206,16 +221,79 @@ class ExpandedMatrix:
 
     def linear(self, graph: Graph, x: str, out: str | None = None) -> str:
         rows, columns = self.q4.q.shape
-        name = f"{self.name}.float32"
         parts = {"values": self.q4.packed(), "scales": self.q4.scale.reshape(-1), "minimums": self.q4.minimum.reshape(-1)}
         places = {part: self.file.add(array)[0] for part, array in parts.items()}
-        self.recipes.append({"name": name, "file": self.file.name, "rows": rows, "columns": columns, **places})
-        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=(rows, columns))
-        tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", name), ("offset", 0), ("length", 4 * rows * columns)):
-            tensor.external_data.add(key=key, value=str(value))
-        graph.initializers[name] = tensor
-        return graph.op("FusedMatMul", [x, name], out, MICROSOFT, transB=1)
+        self.recipes.append({"name": self.name, "file": self.file.name, "rows": rows, "columns": columns, **places})
+        weights = graph.handed(f"{self.name}.float32", np.float32, [rows, columns])
+        return graph.op("FusedMatMul", [x, weights], out, MICROSOFT, transB=1)
+
+
+class Int8Matrix:
+    """The same matrix in 8 bits, multiplied by inputs in 8 bits: for processors that have an instruction for it.
+
+    Not exact. A row of weights shares one scale, and so does a token's row of
+    inputs, each symmetric:
+
+        w_nk = s_n q_nk,   x_tk = c_t p_tk,   |q|, |p| <= 127,   y_tn = c_t s_n sum_k p_tk q_nk
+
+    The few columns whose inputs are far larger than the others' (`outliers`) would
+    make the steps c_t too coarse for the rest: they are multiplied in float32
+    (LLM.int8(): Dettmers et al. 2022, https://arxiv.org/abs/2208.07339). An input
+    with a long tail (`fine`) has its remainders in 8 bits more, as more rows of the
+    same product. Nothing here depends on other tokens, and the sums are whole
+    numbers: a token's values are the same in any batch.
+
+    The values are in no file, as with `ExpandedMatrix`.
+    """
+
+    def __init__(self, name: str, q4, outliers: np.ndarray, fine: bool):
+        self.name, self.outliers, self.fine = name, outliers, fine
+        self.rows, self.columns = q4.q.shape
+
+    def linear(self, graph: Graph, x: str, out: str | None = None) -> str:
+        one = graph.constant("one", np.array(1, np.float32))
+        zero = graph.constant("byte_zero", np.array(128, np.uint8))
+        step = graph.constant("fine_step", np.array(1 / 254, np.float32))
+        bytes_, scale, aside = f"{x}.bytes", f"{x}.scale", f"{x}.outliers"
+        if not graph.has(bytes_):  # gate and up share them
+            rows = graph.op("Reshape", [x, graph.ints(-1, self.columns)])
+            if len(self.outliers):
+                graph.op("Gather", [rows, graph.constant(f"{x}.columns", self.outliers)], aside, axis=1)
+                inside = np.ones(self.columns, np.float32)
+                inside[self.outliers] = 0
+                rows = graph.op("Mul", [rows, graph.constant(f"{x}.inside", inside)])
+            largest = graph.op("ReduceMax", [graph.op("Abs", [rows]), graph.ints(1)], keepdims=1)
+            largest = graph.op("Max", [largest, graph.constant("least", np.array(1e-30, np.float32))])
+            graph.op("Mul", [largest, graph.constant("of_127", np.array(1 / 127, np.float32))], scale)
+            levels = graph.op("Div", [rows, scale])
+            coarse = None if self.fine else bytes_
+            coarse = graph.op("QuantizeLinear", [levels, one, zero], coarse)
+            if self.fine:
+                remainder = graph.op("Sub", [levels, graph.op("Round", [levels])])
+                graph.op("Concat", [coarse, graph.op("QuantizeLinear", [remainder, step, zero])], bytes_, axis=0)
+
+        weights = graph.handed(f"{self.name}.int8", np.int8, [self.columns, self.rows])
+        scales = graph.handed(f"{self.name}.scales", np.float32, [self.rows])
+        y = graph.op("MatMulIntegerToFloat", [bytes_, weights, one, scales, zero], None, MICROSOFT)
+        if self.fine:
+            coarse, fine = f"{self.name}.coarse", f"{self.name}.fine"
+            graph.op("Split", [y], outputs=[coarse, fine], axis=0, num_outputs=2)
+            y = graph.op("Add", [coarse, graph.op("Mul", [fine, step])])
+        y = graph.op("Mul", [y, scale])
+        if len(self.outliers):
+            exact = graph.handed(f"{self.name}.outliers", np.float32, [len(self.outliers), self.rows])
+            y = graph.op("Gemm", [aside, exact, y])
+        return graph.op("Reshape", [y, graph.ints(1, -1, self.rows)], out)
+
+
+def int8_products() -> Graph:
+    """One product of bytes by signed bytes, by which it is seen whether a processor keeps the sums of such products whole."""
+    g = Graph("int8_products", "x [N, K] by w [K, M]")
+    x = g.input("x", np.uint8, ["N", "K"])
+    w = g.input("w", np.int8, ["K", "M"])
+    g.op("MatMulInteger", [x, w], "products")
+    g.output("products", np.int32, ["N", "M"])
+    return g
 
 
 class FloatEmbedding:

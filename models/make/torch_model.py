@@ -47,6 +47,25 @@ def score(model: LlamaForCausalLM, ids: list[int], start: int = 1) -> dict[str, 
     }
 
 
+@torch.no_grad()
+def largest_inputs(model: LlamaForCausalLM, ids: list[int]) -> dict[str, np.ndarray]:
+    """Of each matrix, by its module's name, the largest absolute value that each of its inputs has on a page."""
+    largest: dict[str, np.ndarray] = {}
+
+    def note(name: str):
+        def hook(_, inputs):
+            largest[name] = inputs[0].abs().flatten(0, -2).amax(0).numpy()
+
+        return hook
+
+    matrices = [(n, m) for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)]
+    hooks = [module.register_forward_pre_hook(note(name)) for name, module in matrices]
+    model(torch.tensor([ids]))
+    for hook in hooks:
+        hook.remove()
+    return largest
+
+
 def nine_digits(value: float) -> float:
     """Nine digits hold a float32 exactly."""
     return float(f"{value:.9g}")

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { cpus, freemem, totalmem } from 'node:os';
 import type { ModelManifest } from './folder';
-import type { Network, WeightsInMemory } from './network';
+import type { Network } from './network';
+import type { WeightsInMemory } from './sessions';
 
 /** An ONNX Runtime execution provider, by its onnxruntime-node name. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
@@ -33,24 +34,23 @@ export function providersOf(platform: string, architecture: string): readonly Pr
   return PROVIDERS[`${platform}-${architecture}`];
 }
 
-/** How the weights are to be kept: `auto` decides by the memory that is there. */
-export const WEIGHTS_CHOICES = ['auto', 'float32', 'quantized'] as const;
+/** How the weights are to be kept: `auto` decides by the memory that is there, between those with the same values. */
+export const WEIGHTS_CHOICES = ['auto', 'float32', 'int8', 'quantized'] as const;
 export type WeightsChoice = (typeof WEIGHTS_CHOICES)[number];
 
 /** Memory that is left to everything else when `auto` takes float32 weights, in bytes. */
 const SPARE_MEMORY = 2e9;
 
 /**
- * Decides how the weights are kept on a CPU.
+ * Decides how the weights are kept on a CPU, with values as in the file.
  * @param available bytes of memory that a process may still take
  * @returns the decision and one sentence that says why
  */
 export function chooseWeights(
-  choice: WeightsChoice,
-  manifest: Pick<ModelManifest, 'float32'>,
+  choice: Exclude<WeightsChoice, 'int8'>,
+  { float32 }: Pick<ModelManifest, 'float32'>,
   available: number,
 ): { readonly weights: WeightsInMemory; readonly reason: string } {
-  const { float32 } = manifest;
   if (!float32) {
     return { weights: 'quantized', reason: 'Weights: as the model folder has them.' };
   }
@@ -87,6 +87,12 @@ export interface Tolerance {
  * a broken kernel is off by whole nats.
  */
 export const DEVICE_TOLERANCE: Tolerance = { mean: 0.02, largest: 0.5 };
+
+/**
+ * Weights and inputs in 8 bits stay within this on a processor that multiplies them well. The bits per byte of a text
+ * are far nearer, because the differences go both ways (models/smollm2-135m-instruct/README.md).
+ */
+export const INT8_TOLERANCE: Tolerance = { mean: 0.08, largest: 1.5 };
 
 /** How a network did on the manifest's verification page. */
 export interface Verification {

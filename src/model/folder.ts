@@ -29,6 +29,8 @@ export interface ModelManifest {
   readonly graphs: { readonly backbone: string; readonly head: string };
   /** The backbone with float32 weights, where the folder has one. */
   readonly float32?: Float32Backbone;
+  /** The backbone with 8-bit weights, where the folder has one; it has `float32` too then. */
+  readonly int8?: Int8Backbone;
   /** Width d of the hidden states. */
   readonly hidden: number;
   readonly layers: number;
@@ -43,7 +45,7 @@ export interface ModelManifest {
   readonly files: Readonly<Record<string, FileRecord>>;
 }
 
-/** Where the blocks of one matrix lie, and the name that the graph knows its float32 weights by. */
+/** Where the blocks of one matrix lie, and the name that graphs know it by. */
 export interface MatrixRecipe {
   readonly name: string;
   /** The file, relative to the graph's folder. */
@@ -63,6 +65,18 @@ export interface Float32Backbone {
   /** The data files that the graph names, relative to its folder. */
   readonly data: readonly string[];
   readonly matrices: readonly MatrixRecipe[];
+}
+
+/** A backbone whose matrices are in 8 bits: computed from the 4-bit ones when the model is loaded, and in no file. */
+export interface Int8Backbone {
+  /** The ONNX file, relative to the folder. */
+  readonly backbone: string;
+  /** The data files that the graph names, relative to its folder. */
+  readonly data: readonly string[];
+  /** An ONNX file that multiplies bytes, by which the processor is tried. */
+  readonly products: string;
+  /** By the matrices' names: the inputs whose weights are not rounded, ascending. */
+  readonly outliers: Readonly<Record<string, readonly number[]>>;
 }
 
 /** A model folder whose manifest was read and whose files were checked. */
@@ -150,7 +164,7 @@ function validate(file: string, value: unknown): ModelManifest {
     }
   }
   const vocabulary = record.vocabularySize as number;
-  if (!isTokenId(record.separatorTokenId, vocabulary)) {
+  if (!isBelow(record.separatorTokenId, vocabulary)) {
     throw invalid(file, 'lacks a vocabulary id for "separatorTokenId"');
   }
   const files = record.files as Record<string, unknown> | undefined;
@@ -175,6 +189,9 @@ function validate(file: string, value: unknown): ModelManifest {
   if (record.float32 !== undefined && !isFloat32Backbone(record.float32, files)) {
     throw invalid(file, 'has a "float32" that does not say where its matrices come from');
   }
+  if (record.int8 !== undefined && !isInt8Backbone(record.int8, record.float32, files)) {
+    throw invalid(file, 'has an "int8" that does not fit its "float32" or its files');
+  }
   for (const key of ['tokenizer.json', 'tokenizer_config.json']) {
     if (!(key in files)) {
       throw invalid(file, `does not list ${key}`);
@@ -186,7 +203,7 @@ function validate(file: string, value: unknown): ModelManifest {
     !Array.isArray(nats) ||
     ids.length < 65 ||
     nats.length !== ids.length - 1 ||
-    !ids.every((id) => isTokenId(id, vocabulary)) ||
+    !ids.every((id) => isBelow(id, vocabulary)) ||
     !nats.every((value) => Number.isFinite(value))
   ) {
     throw invalid(file, 'lacks a verification page of at least 64 scored tokens');
@@ -194,33 +211,61 @@ function validate(file: string, value: unknown): ModelManifest {
   return value as ModelManifest;
 }
 
-function isFloat32Backbone(value: unknown, files: Record<string, unknown>): value is Float32Backbone {
-  const { backbone, data, matrices } = (value ?? {}) as Partial<Float32Backbone>;
-  if (
-    typeof backbone !== 'string' ||
-    !(backbone in files) ||
-    !Array.isArray(data) ||
-    !Array.isArray(matrices)
-  ) {
-    return false;
-  }
-  const isListed = (name: unknown) =>
-    typeof name === 'string' && posix.join(posix.dirname(backbone), name) in files;
+/** Whether a graph and the data files that it names are among the files. */
+function isComputedBackbone(
+  { backbone, data }: Partial<Pick<Float32Backbone, 'backbone' | 'data'>>,
+  files: Record<string, unknown>,
+): boolean {
   return (
-    data.every(isListed) &&
-    matrices.every((matrix: Partial<MatrixRecipe>) => {
+    typeof backbone === 'string' &&
+    backbone in files &&
+    Array.isArray(data) &&
+    data.every((name) => isBeside(backbone, name, files))
+  );
+}
+
+/** Whether a name, seen from a graph's folder, is one of the files. */
+function isBeside(graph: string, name: unknown, files: Record<string, unknown>): boolean {
+  return typeof name === 'string' && posix.join(posix.dirname(graph), name) in files;
+}
+
+function isFloat32Backbone(value: unknown, files: Record<string, unknown>): value is Float32Backbone {
+  const record = (value ?? {}) as Partial<Float32Backbone>;
+  return (
+    isComputedBackbone(record, files) &&
+    Array.isArray(record.matrices) &&
+    record.matrices.every((matrix: Partial<MatrixRecipe>) => {
       const numbers = [matrix.rows, matrix.columns, matrix.values, matrix.scales, matrix.minimums];
       return (
         typeof matrix.name === 'string' &&
-        isListed(matrix.file) &&
+        isBeside(record.backbone ?? '', matrix.file, files) &&
         numbers.every((number) => Number.isInteger(number) && (number as number) >= 0)
       );
     })
   );
 }
 
-function isTokenId(value: unknown, vocabulary: number): boolean {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < vocabulary;
+function isInt8Backbone(value: unknown, float32: unknown, files: Record<string, unknown>): boolean {
+  const { products, outliers, ...graph } = (value ?? {}) as Partial<Int8Backbone>;
+  if (!isComputedBackbone(graph, files) || !isFloat32Backbone(float32, files)) {
+    return false;
+  }
+  return (
+    typeof products === 'string' &&
+    products in files &&
+    float32.matrices.every(({ name, columns }) => {
+      const aside = outliers?.[name];
+      return (
+        Array.isArray(aside) &&
+        aside.every((column, i) => isBelow(column, columns) && !(column <= aside[i - 1]))
+      );
+    })
+  );
+}
+
+/** Whether a value is one of the whole numbers from 0 to a limit, without it. */
+function isBelow(value: unknown, limit: number): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < limit;
 }
 
 function isInside(relative: string): boolean {

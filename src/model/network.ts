@@ -1,38 +1,12 @@
 /** The model's two ONNX graphs: backbone and head. */
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { logSumExp } from '../loss/formulas';
 import type { TokenScores } from '../loss/lossMap';
 import { topK } from '../loss/topK';
 import { ModelError } from './errors';
-import { BLOCK, expand, type QuantizedMatrix } from './expand';
-import type { Float32Backbone, MatrixRecipe, ModelFolder, ModelManifest } from './folder';
+import type { ModelFolder, ModelManifest } from './folder';
 import { KeyValueCache } from './keyValueCache';
-
-/** ONNX Runtime, as the engine's host loads it. */
-export interface Runtime {
-  readonly InferenceSession: {
-    create(path: string, options: InferenceSession.SessionOptions): Promise<InferenceSession>;
-  };
-  readonly Tensor: typeof Tensor;
-}
-
-/** How the graphs are run. */
-export interface NetworkOptions {
-  /** An ONNX Runtime execution provider by its onnxruntime-node name. */
-  readonly provider: string;
-  /** CPU threads inside one operator. */
-  readonly threads: number;
-  /** How the backbone's weights are kept in memory; `float32` needs a folder that can do so. */
-  readonly weights: WeightsInMemory;
-}
-
-/**
- * How the backbone's weights are kept in memory: 4-bit as on disk, or as float32, which a CPU multiplies faster.
- * The values are the same.
- */
-export type WeightsInMemory = 'quantized' | 'float32';
+import { createBackbone, createSession, type NetworkOptions, type Runtime } from './sessions';
 
 /** Rows of next-token distributions. */
 export interface DistributionRows {
@@ -72,13 +46,10 @@ export class Network {
    */
   static async load(runtime: Runtime, folder: ModelFolder, options: NetworkOptions): Promise<Network> {
     const sessions: InferenceSession[] = [];
-    const { graphs, float32 } = folder.manifest;
     try {
       sessions.push(
-        options.weights === 'float32' && float32
-          ? await createFloat32Session(runtime, folder, float32, options)
-          : await createSession(runtime, folder.file(graphs.backbone), options, {}),
-        await createSession(runtime, folder.file(graphs.head), options, {}),
+        await createBackbone(runtime, folder, options),
+        await createSession(runtime, folder.file(folder.manifest.graphs.head), options, {}),
       );
     } catch (error) {
       await Promise.all(sessions.map((session) => session.release()));
@@ -225,102 +196,6 @@ export class Network {
         wants_logits: new Tensor('bool', Uint8Array.of(targets ? 0 : 1), []),
       },
       targets ? ['surprisal', 'entropy', 'varentropy', 'rank'] : ['logits'],
-    );
-  }
-}
-
-/**
- * Read by ONNX Runtime when it creates a session. On a CPU its attention is then done a head at a time and not tile by
- * tile, which takes half to three quarters of the time where it was measured (`npm run bench -- backbone`).
- */
-export const WITHOUT_TILES = 'ORT_GQA_DISABLE_FLASH_ATTENTION';
-
-/** Data that a graph names a file for. */
-interface ExternalData {
-  readonly path: string;
-  readonly data: Uint8Array;
-}
-
-/**
- * Creates the session of a backbone whose matrices are computed here. For a moment they are in memory more than once,
- * before ONNX Runtime has arranged them as its matrix product wants them.
- */
-async function createFloat32Session(
-  runtime: Runtime,
-  folder: ModelFolder,
-  { backbone, data, matrices }: Float32Backbone,
-  options: NetworkOptions,
-): Promise<InferenceSession> {
-  const graph = folder.file(backbone);
-  const read = (name: string) => readFile(join(dirname(graph), name));
-  // A graph that is given any data is given all of it.
-  const given: ExternalData[] = [];
-  for (const path of data) {
-    given.push({ path, data: await read(path) });
-  }
-  for (const file of new Set(matrices.map((recipe) => recipe.file))) {
-    const blocks = given.find(({ path }) => path === file)?.data ?? (await read(file));
-    for (const recipe of matrices.filter((candidate) => candidate.file === file)) {
-      const weights = expand(blocksOf(recipe, blocks));
-      given.push({ path: recipe.name, data: new Uint8Array(weights.buffer) });
-    }
-  }
-  const session = await createSession(runtime, graph, options, { externalData: given });
-  // The runtime has copies of its own. (A process that offers no collection does it when it likes.)
-  given.length = 0;
-  globalThis.gc?.();
-  return session;
-}
-
-/** The blocks of a matrix as views of its file's bytes. */
-export function blocksOf(
-  { rows, columns, values, scales, minimums }: MatrixRecipe,
-  file: Uint8Array,
-): QuantizedMatrix {
-  const blocks = (rows * columns) / BLOCK;
-  // A file of its own length is no slice of a pool, so that offsets of even bytes stay even.
-  const halves = (offset: number) => new Uint16Array(file.buffer, file.byteOffset + offset, blocks);
-  return {
-    rows,
-    columns,
-    values: file.subarray(values, values + (rows * columns) / 2),
-    scales: halves(scales),
-    minimums: halves(minimums),
-  };
-}
-
-async function createSession(
-  runtime: Runtime,
-  path: string,
-  { provider, threads }: NetworkOptions,
-  own: InferenceSession.SessionOptions,
-): Promise<InferenceSession> {
-  process.env[WITHOUT_TILES] ??= '1';
-  try {
-    return await runtime.InferenceSession.create(path, {
-      // The CPU stands behind every other provider for the operators that it lacks.
-      executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
-      graphOptimizationLevel: 'all',
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      logSeverityLevel: 3,
-      extra: {
-        session: {
-          // The head's 8-bit matrix becomes float32 while constants are folded, which leaves out its operator by default.
-          disable_quant_qdq: '1',
-          // Backbone and head run in turn: one's threads must not wait for work on the cores that the other needs.
-          force_spinning_stop: '1',
-        },
-      },
-      ...own,
-    });
-  } catch (error) {
-    throw new ModelError(
-      provider === 'cpu' ? 'model-invalid' : 'device',
-      `ONNX Runtime cannot load ${path} on ${provider}: ${(error as Error).message.split('\n')[0]}`,
-      provider === 'cpu' ? 'Get the model folder again.' : 'Choose another device, or auto.',
-      error,
     );
   }
 }

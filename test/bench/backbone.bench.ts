@@ -14,7 +14,8 @@ import { CHUNK } from '../../src/engine/scorer';
 import { physicalCores } from '../../src/model/devices';
 import { type ModelManifest, openModelFolder } from '../../src/model/folder';
 import type { KeyValueCache } from '../../src/model/keyValueCache';
-import { Network, type WeightsInMemory, WITHOUT_TILES } from '../../src/model/network';
+import { Network } from '../../src/model/network';
+import { type WeightsInMemory, WITHOUT_TILES } from '../../src/model/sessions';
 import { MODEL } from '../support/paths';
 import { matrixProducts } from './matrixProducts';
 import { machine, type Row, report } from './report';
@@ -29,6 +30,7 @@ const FORMS: readonly {
 }[] = [
   { name: 'float32 weights', weights: 'float32', tiles: false },
   { name: '4-bit weights', weights: 'quantized', tiles: false },
+  { name: '8-bit weights', weights: 'int8', tiles: false },
   { name: 'float32 weights, attention in tiles', weights: 'float32', tiles: true },
 ];
 /** Sides of the large products' constant matrices. */
@@ -37,8 +39,8 @@ const SIDE = 1536;
 /** Floating-point operations, two for each multiply-add, of T tokens at the start of a context. */
 function operations({ float32, layers, hidden }: ModelManifest, tokens: number): number {
   const weights = (float32?.matrices ?? []).reduce((sum, { rows, columns }) => sum + rows * columns, 0);
-  // A product for the scores, and one with the values.
-  const attention = layers * 2 * hidden * tokens;
+  // A product for the scores, and one with the values, of each token with itself and those before it.
+  const attention = layers * 2 * hidden * ((tokens + 1) / 2);
   return 2 * tokens * (weights + attention);
 }
 

@@ -107,15 +107,23 @@ function rowsOf(peers: readonly Peer[], { name, measurements }: Case): Row[] {
   );
 }
 
-/** Surprisal's rate as a multiple of a peer's, over all repeats of all cases. */
+/** The rates of each form of Surprisal as multiples of each other peer's, over all repeats of all cases. */
 function ratioRows(peers: readonly Peer[], cases: readonly Case[]): Row[] {
-  return peers.slice(1).flatMap((peer, i) =>
+  const isOurs = ({ name }: Peer) => name.startsWith(surprisal.name);
+  const pairs = peers.flatMap((our, ourIndex) =>
+    isOurs(our)
+      ? peers.flatMap((other, index) => (isOurs(other) ? [] : [{ our, ourIndex, other, index }]))
+      : [],
+  );
+  return pairs.flatMap(({ our, ourIndex, other, index }) =>
     (Object.keys(RATES) as Rate[]).map(
       (rate): Row => ({
-        name: `all: ${peers[0].name} : ${peer.name}, ${rate}`,
+        name: `all: ${our.name} : ${other.name}, ${rate}`,
         unit: '×',
-        samples: cases.flatMap(({ measurements: [ours, ...others] }) =>
-          ours.map((one, repeat) => RATES[rate](one) / RATES[rate](others[i][repeat])),
+        samples: cases.flatMap(({ measurements }) =>
+          measurements[ourIndex].map(
+            (one, repeat) => RATES[rate](one) / RATES[rate](measurements[index][repeat]),
+          ),
         ),
       }),
     ),

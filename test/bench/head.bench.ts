@@ -11,7 +11,8 @@ import { Engine } from '../../src/engine/client';
 import { CHUNK } from '../../src/engine/scorer';
 import { physicalCores } from '../../src/model/devices';
 import { type ModelFolder, openModelFolder } from '../../src/model/folder';
-import { Network, type WeightsInMemory } from '../../src/model/network';
+import { Network } from '../../src/model/network';
+import type { WeightsInMemory } from '../../src/model/sessions';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { ENGINE_HOST, MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
@@ -35,9 +36,13 @@ const PAGE = 1024;
  * Sizes of the documents whose memory is measured, in tokens; 0 for a process that has only loaded the model. With float32
  * weights the same comes on top at every size.
  */
-const SIZES = { quantized: [0, 1024, 4096, 16384], float32: [0, 4096] } as const;
+const SIZES = {
+  quantized: [0, 1024, 4096, 16384],
+  int8: [0, 1024, 4096, 16384],
+  float32: [0, 4096],
+} as const;
 
-const NAMES = { quantized: '4-bit weights', float32: 'float32 weights' } as const;
+const NAMES = { quantized: '4-bit weights', int8: '8-bit weights', float32: 'float32 weights' } as const;
 const FORMS = Object.keys(NAMES) as WeightsInMemory[];
 
 /** Points by which the head's share of the time may exceed its share of the multiply-adds. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ModelError, type ModelErrorCode } from '../../src/model/errors';
 import { MANIFEST, openModelFolder } from '../../src/model/folder';
-import { TINY_MODEL } from '../support/paths';
+import { MODEL, TINY_MODEL } from '../support/paths';
 
 describe('model folder', () => {
   let folder: string;
@@ -89,6 +89,29 @@ describe('model folder', () => {
       manifest.verification = { ids: [0, 1, 2], nats: [1, 2] };
     });
     await fails('model-invalid', 'verification');
+  });
+
+  it('refuses weights to be computed of which it is not said how', async () => {
+    const { float32, int8 } = JSON.parse(await readFile(join(MODEL, MANIFEST), 'utf8'));
+    await change((manifest) => {
+      manifest.float32 = {
+        ...float32,
+        backbone: 'onnx/backbone.onnx',
+        data: [],
+        matrices: [{ name: '0.attn_qkv' }],
+      };
+    });
+    await fails('model-invalid', '"float32"');
+    await change((manifest) => {
+      delete manifest.float32;
+      manifest.int8 = { ...int8, backbone: 'onnx/backbone.onnx', data: [], products: 'onnx/head.onnx' };
+    });
+    await fails('model-invalid', '"int8"');
+    await change((manifest) => {
+      manifest.float32 = { backbone: 'onnx/backbone.onnx', data: [], matrices: [] };
+      manifest.int8 = { backbone: 'onnx/backbone.onnx', data: [], products: 'onnx/no.onnx', outliers: {} };
+    });
+    await fails('model-invalid', '"int8"');
   });
 
   it('names a missing file', async () => {

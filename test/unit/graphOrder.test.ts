@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as onnxRuntime from 'onnxruntime-node';
 import { openModelFolder } from '../../src/model/folder';
-import { Network, type Runtime, type WeightsInMemory } from '../../src/model/network';
+import { Network } from '../../src/model/network';
+import type { Runtime, WeightsInMemory } from '../../src/model/sessions';
 import { MODEL } from '../support/paths';
 
 /** What ONNX Runtime's profiler says of one operator that ran. */
@@ -66,7 +67,7 @@ describe('order in which ONNX Runtime runs the graphs', function () {
   const only = (kinds: readonly string[], order: readonly string[]) =>
     order.filter((kind) => kinds.includes(kind));
 
-  for (const weights of ['quantized', 'float32'] as const) {
+  for (const weights of ['quantized', 'float32', 'int8'] as const) {
     it(`lets a layer's keys and values go before the next layer runs (${weights})`, async () => {
       const { backbone } = await operators(weights);
       const order = only(['GroupQueryAttention', 'Slice'], backbone);

@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { Engine } from '../../../src/engine/client';
 import { openModelFolder } from '../../../src/model/folder';
-import { type WeightsInMemory, WITHOUT_TILES } from '../../../src/model/network';
+import { type WeightsInMemory, WITHOUT_TILES } from '../../../src/model/sessions';
 import { ENGINE_HOST, MODEL, ROOT } from '../../support/paths';
 import { scoreText } from '../../support/scoring';
 import { type BenchDocument, ENOUGH_CONTEXT, type Measurement, type Peer, type PeerSource } from './peer';

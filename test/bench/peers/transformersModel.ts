@@ -1,10 +1,9 @@
 /** The bundled model as transformers.js wants it: one graph from token ids to logits. */
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
-import { expand } from '../../../src/model/expand';
+import { basename, join } from 'node:path';
 import type { ModelFolder } from '../../../src/model/folder';
-import { blocksOf, type WeightsInMemory } from '../../../src/model/network';
+import { computeWeights, type WeightsInMemory } from '../../../src/model/sessions';
 
 /** Goes up with every change to what is made here, so that an older folder is made anew. */
 const RECIPE_VERSION = 2;
@@ -75,29 +74,19 @@ export async function transformersModel(
  * Copies the weights that a backbone reads: ONNX Runtime reads none through a link that leads out of the graph's folder.
  * @returns the backbone's graph, relative to the model folder
  */
-async function copyWeights(
-  { manifest, file }: ModelFolder,
-  weights: WeightsInMemory,
-  target: string,
-): Promise<string> {
-  const { graphs, float32, files } = manifest;
-  if (weights === 'quantized' || !float32) {
+async function copyWeights(folder: ModelFolder, weights: WeightsInMemory, target: string): Promise<string> {
+  const { graphs, files } = folder.manifest;
+  const computed = weights === 'quantized' ? undefined : await computeWeights(folder, weights);
+  if (!computed) {
     for (const name of Object.keys(files).filter((candidate) => candidate.endsWith('.bin'))) {
-      await copyFile(file(name), join(target, basename(name)));
+      await copyFile(folder.file(name), join(target, basename(name)));
     }
     return graphs.backbone;
   }
-  const source = (name: string) => file(join(dirname(float32.backbone), name));
-  for (const name of float32.data) {
-    await copyFile(source(name), join(target, name));
+  for (const { path, data } of computed.external) {
+    await writeFile(join(target, path), data);
   }
-  for (const name of new Set(float32.matrices.map((recipe) => recipe.file))) {
-    const blocks = await readFile(source(name));
-    for (const recipe of float32.matrices.filter((candidate) => candidate.file === name)) {
-      await writeFile(join(target, recipe.name), expand(blocksOf(recipe, blocks)));
-    }
-  }
-  return float32.backbone;
+  return computed.graph;
 }
 
 /**
