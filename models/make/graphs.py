@@ -246,28 +246,34 @@ class Int8Matrix:
     The values are in no file, as with `ExpandedMatrix`.
     """
 
-    def __init__(self, name: str, q4, outliers: np.ndarray, fine: bool):
-        self.name, self.outliers, self.fine = name, outliers, fine
-        self.rows, self.columns = q4.q.shape
+    def __init__(self, name: str, rows: int, columns: int, outliers: list[int], fine: bool = False):
+        self.name, self.rows, self.columns, self.fine = name, rows, columns, fine
+        self.outliers = np.array(outliers, np.int64)
 
     def linear(self, graph: Graph, x: str, out: str | None = None) -> str:
-        one = graph.constant("one", np.array(1, np.float32))
+        rows = f"{x}.rows"
+        if not graph.has(rows):  # gate and up share them
+            graph.op("Reshape", [x, graph.ints(-1, self.columns)], rows)
+        return graph.op("Reshape", [self.multiply(graph, rows), graph.ints(1, -1, self.rows)], out)
+
+    def multiply(self, graph: Graph, x: str) -> str:
+        """x [N, columns] to [N, rows]."""
+        one = graph.constant("one_float", np.array(1, np.float32))
         zero = graph.constant("byte_zero", np.array(128, np.uint8))
         step = graph.constant("fine_step", np.array(1 / 254, np.float32))
         bytes_, scale, aside = f"{x}.bytes", f"{x}.scale", f"{x}.outliers"
-        if not graph.has(bytes_):  # gate and up share them
-            rows = graph.op("Reshape", [x, graph.ints(-1, self.columns)])
+        if not graph.has(bytes_):  # several matrices may have the same inputs
+            inside = x
             if len(self.outliers):
-                graph.op("Gather", [rows, graph.constant(f"{x}.columns", self.outliers)], aside, axis=1)
-                inside = np.ones(self.columns, np.float32)
-                inside[self.outliers] = 0
-                rows = graph.op("Mul", [rows, graph.constant(f"{x}.inside", inside)])
-            largest = graph.op("ReduceMax", [graph.op("Abs", [rows]), graph.ints(1)], keepdims=1)
+                graph.op("Gather", [x, graph.constant(f"{x}.columns", self.outliers)], aside, axis=1)
+                mask = np.ones(self.columns, np.float32)
+                mask[self.outliers] = 0
+                inside = graph.op("Mul", [x, graph.constant(f"{x}.inside", mask)])
+            largest = graph.op("ReduceMax", [graph.op("Abs", [inside]), graph.ints(1)], keepdims=1)
             largest = graph.op("Max", [largest, graph.constant("least", np.array(1e-30, np.float32))])
             graph.op("Mul", [largest, graph.constant("of_127", np.array(1 / 127, np.float32))], scale)
-            levels = graph.op("Div", [rows, scale])
-            coarse = None if self.fine else bytes_
-            coarse = graph.op("QuantizeLinear", [levels, one, zero], coarse)
+            levels = graph.op("Div", [inside, scale])
+            coarse = graph.op("QuantizeLinear", [levels, one, zero], None if self.fine else bytes_)
             if self.fine:
                 remainder = graph.op("Sub", [levels, graph.op("Round", [levels])])
                 graph.op("Concat", [coarse, graph.op("QuantizeLinear", [remainder, step, zero])], bytes_, axis=0)
@@ -283,7 +289,7 @@ class Int8Matrix:
         if len(self.outliers):
             exact = graph.handed(f"{self.name}.outliers", np.float32, [len(self.outliers), self.rows])
             y = graph.op("Gemm", [aside, exact, y])
-        return graph.op("Reshape", [y, graph.ints(1, -1, self.rows)], out)
+        return y
 
 
 def int8_products() -> Graph:
@@ -351,6 +357,22 @@ class Q8Embedding:
         scale = graph.op("Cast", [scale], to=TensorProto.FLOAT)
         attributes = {"K": self.hidden, "N": end - start, "bits": 8, "block_size": self.BLOCK}
         return graph.op("MatMulNBits", [hidden, q, scale], None, MICROSOFT, **attributes)
+
+
+class Int8Embedding(Q8Embedding):
+    """The same table, and as the output matrix in 8 bits with 8-bit inputs: see Int8Matrix."""
+
+    def __init__(self, q8, file: DataFile, outliers: list[int]):
+        super().__init__(q8, file)
+        self.outliers = outliers
+
+    def logits(self, graph: Graph, hidden: str, start: int, end: int) -> str:
+        return Int8Matrix(f"head.{start}", end - start, self.hidden, self.outliers).multiply(graph, hidden)
+
+    def recipe(self) -> dict:
+        """Where the blocks are that the output matrix is computed from, and in which parts the graph is handed it."""
+        places = {"values": self.file.add(self.unsigned)[0], "scales": self.file.add(self.scale)[0]}
+        return {"file": self.file.name, "rows": self.vocabulary, "columns": self.hidden, **places, "part": PART}
 
 
 def rotary_tables(context: int, head_dim: int, theta: float) -> tuple[np.ndarray, np.ndarray]:

@@ -73,11 +73,11 @@ def outliers_of(model, ids: list[int]) -> dict[str, list[int]]:
     """Of each matrix the inputs that are the largest on a text, by their columns; all of them go without in ffn_down."""
     inputs = {"attn_qkv": "self_attn.q_proj", "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj"}
     largest = torch_model.largest_inputs(model, ids)
-    found = {}
+    largest_columns = lambda name: sorted(np.argsort(-largest[name], kind="stable")[:OUTLIERS].tolist())  # noqa: E731
+    found = {"head": largest_columns("lm_head")}
     for layer in range(model.config.num_hidden_layers):
         for name, theirs in inputs.items():
-            columns = np.argsort(-largest[f"model.layers.{layer}.{theirs}"], kind="stable")[:OUTLIERS]
-            found[f"{layer}.{name}"] = sorted(columns.tolist())
+            found[f"{layer}.{name}"] = largest_columns(f"model.layers.{layer}.{theirs}")
         found[f"{layer}.ffn_up"] = found[f"{layer}.ffn_gate"]
         found[f"{layer}.ffn_down"] = []
     return found
@@ -109,7 +109,7 @@ def write_graphs(weights: SmolLM2, outliers: dict[str, list[int]], folder: Path)
 
     def in_8_bits(layer: int, name: str) -> graphs.Int8Matrix:
         key, q4, _ = blocks(layer, name)
-        return graphs.Int8Matrix(key, q4, np.array(outliers[key], np.int64), fine=name == "ffn_down")
+        return graphs.Int8Matrix(key, *q4.q.shape, outliers[key], fine=name == "ffn_down")
 
     doc = "SmolLM2-135M-Instruct (Apache-2.0), made by Surprisal's models/make/make_model.py"
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,6 +124,9 @@ def write_graphs(weights: SmolLM2, outliers: dict[str, list[int]], folder: Path)
         named[file] = sorted(backbone.data_files())
     graphs.int8_products().write(folder / "int8-products.onnx")
     graphs.head(embedding, doc).write(folder / "head.onnx")
+    int8_embedding = graphs.Int8Embedding(weights.embedding, embedding_file, outliers["head"])
+    int8_head = graphs.head(int8_embedding, doc)
+    int8_head.write(folder / "head-int8.onnx")
     for file in (embedding_file, *halves):
         file.write(folder)
     return {
@@ -135,6 +138,11 @@ def write_graphs(weights: SmolLM2, outliers: dict[str, list[int]], folder: Path)
         "int8": {
             "backbone": "onnx/backbone-int8.onnx",
             "data": named["backbone-int8.onnx"],
+            "head": {
+                "graph": "onnx/head-int8.onnx",
+                "data": sorted(int8_head.data_files()),
+                "matrix": int8_embedding.recipe(),
+            },
             "products": "onnx/int8-products.onnx",
             "outliers": outliers,
         },

@@ -52,6 +52,11 @@ def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, sepa
     # And one for each matrix.
     for recipe in computed["float32"]["matrices"] if computed else ():
         text = text.replace(json.dumps(recipe, indent=2).replace("\n", "\n      "), json.dumps(recipe))
+    if computed:
+        text = text.replace(
+            json.dumps(computed["int8"]["head"]["matrix"], indent=2).replace("\n", "\n      "),
+            json.dumps(computed["int8"]["head"]["matrix"]),
+        )
     for columns in computed["int8"]["outliers"].values() if computed else ():
         text = text.replace(json.dumps(columns, indent=2).replace("\n", "\n      "), json.dumps(columns))
     (folder / "surprisal.json").write_text(text + "\n", "utf-8")

@@ -1,4 +1,4 @@
-/** Blocks of 4-bit weights to float32: what the fastest graph on a CPU multiplies by. */
+/** Blocks of 4-bit and 8-bit weights to float32. */
 
 /** Weights that share a scale and a minimum. */
 export const BLOCK = 32;
@@ -56,6 +56,33 @@ export function expand({
       weights[at++] = levels[pair & 15];
       weights[at++] = levels[pair >> 4];
     }
+  }
+  return weights;
+}
+
+/** A matrix of Q8_0 blocks: each weight is scale × (q − 128), with q of 0 … 255. */
+export interface ByteMatrix {
+  /** Inputs K, a multiple of {@link BLOCK}. */
+  readonly columns: number;
+  /** [N × K] */
+  readonly values: Uint8Array;
+  /** [N × K / 32] float16, as bits. */
+  readonly scales: Uint16Array;
+}
+
+/**
+ * Computes a matrix's weights, which float32 holds exactly.
+ * @returns [N × K] row-major
+ * @throws RangeError when the parts do not fit each other
+ */
+export function expandBytes({ columns, values, scales }: ByteMatrix): Float32Array<ArrayBuffer> {
+  if (columns % BLOCK !== 0 || values.length % columns !== 0 || scales.length !== values.length / BLOCK) {
+    throw new RangeError(`the blocks of a matrix of ${columns} columns do not fit it`);
+  }
+  const halves = float16Values();
+  const weights = new Float32Array(values.length);
+  for (let at = 0; at < weights.length; at++) {
+    weights[at] = halves[scales[Math.floor(at / BLOCK)]] * (values[at] - 128);
   }
   return weights;
 }

@@ -29,8 +29,8 @@ export interface ModelManifest {
   readonly graphs: { readonly backbone: string; readonly head: string };
   /** The backbone with float32 weights, where the folder has one. */
   readonly float32?: Float32Backbone;
-  /** The backbone with 8-bit weights, where the folder has one; it has `float32` too then. */
-  readonly int8?: Int8Backbone;
+  /** The network with 8-bit weights, where the folder has one; it has `float32` too then. */
+  readonly int8?: Int8Network;
   /** Width d of the hidden states. */
   readonly hidden: number;
   readonly layers: number;
@@ -67,16 +67,36 @@ export interface Float32Backbone {
   readonly matrices: readonly MatrixRecipe[];
 }
 
-/** A backbone whose matrices are in 8 bits: computed from the 4-bit ones when the model is loaded, and in no file. */
-export interface Int8Backbone {
-  /** The ONNX file, relative to the folder. */
+/** A network whose matrices are in 8 bits: computed from the folder's when the model is loaded, and in no file. */
+export interface Int8Network {
+  /** The backbone's ONNX file, relative to the folder. */
   readonly backbone: string;
-  /** The data files that the graph names, relative to its folder. */
+  /** The data files that it names, relative to its folder. */
   readonly data: readonly string[];
+  readonly head: Int8Head;
   /** An ONNX file that multiplies bytes, by which the processor is tried. */
   readonly products: string;
-  /** By the matrices' names: the inputs whose weights are not rounded, ascending. */
+  /** By the matrices' names, the head's being `head`: the inputs whose weights are not rounded, ascending. */
   readonly outliers: Readonly<Record<string, readonly number[]>>;
+}
+
+/** A head whose matrix is in 8 bits. */
+export interface Int8Head {
+  /** The ONNX file, relative to the folder. */
+  readonly graph: string;
+  /** The data files that it names, relative to its folder. */
+  readonly data: readonly string[];
+  readonly matrix: {
+    /** The file of the matrix's blocks, relative to the graph's folder. */
+    readonly file: string;
+    readonly rows: number;
+    readonly columns: number;
+    /** Byte offsets in the file, see `ByteMatrix`. */
+    readonly values: number;
+    readonly scales: number;
+    /** Rows that the graph is handed together; the last part may have fewer. */
+    readonly part: number;
+  };
 }
 
 /** A model folder whose manifest was read and whose files were checked. */
@@ -189,7 +209,7 @@ function validate(file: string, value: unknown): ModelManifest {
   if (record.float32 !== undefined && !isFloat32Backbone(record.float32, files)) {
     throw invalid(file, 'has a "float32" that does not say where its matrices come from');
   }
-  if (record.int8 !== undefined && !isInt8Backbone(record.int8, record.float32, files)) {
+  if (record.int8 !== undefined && !isInt8Network(record.int8, record.float32, files)) {
     throw invalid(file, 'has an "int8" that does not fit its "float32" or its files');
   }
   for (const key of ['tokenizer.json', 'tokenizer_config.json']) {
@@ -212,15 +232,12 @@ function validate(file: string, value: unknown): ModelManifest {
 }
 
 /** Whether a graph and the data files that it names are among the files. */
-function isComputedBackbone(
-  { backbone, data }: Partial<Pick<Float32Backbone, 'backbone' | 'data'>>,
-  files: Record<string, unknown>,
-): boolean {
+function isGraph(graph: unknown, data: unknown, files: Record<string, unknown>): graph is string {
   return (
-    typeof backbone === 'string' &&
-    backbone in files &&
+    typeof graph === 'string' &&
+    graph in files &&
     Array.isArray(data) &&
-    data.every((name) => isBeside(backbone, name, files))
+    data.every((name) => isBeside(graph, name, files))
   );
 }
 
@@ -230,37 +247,52 @@ function isBeside(graph: string, name: unknown, files: Record<string, unknown>):
 }
 
 function isFloat32Backbone(value: unknown, files: Record<string, unknown>): value is Float32Backbone {
-  const record = (value ?? {}) as Partial<Float32Backbone>;
+  const { backbone, data, matrices } = (value ?? {}) as Partial<Float32Backbone>;
   return (
-    isComputedBackbone(record, files) &&
-    Array.isArray(record.matrices) &&
-    record.matrices.every((matrix: Partial<MatrixRecipe>) => {
-      const numbers = [matrix.rows, matrix.columns, matrix.values, matrix.scales, matrix.minimums];
+    isGraph(backbone, data, files) &&
+    Array.isArray(matrices) &&
+    matrices.every((matrix: Partial<MatrixRecipe>) => {
+      const { name, file, rows, columns, values, scales, minimums } = matrix;
       return (
-        typeof matrix.name === 'string' &&
-        isBeside(record.backbone ?? '', matrix.file, files) &&
-        numbers.every((number) => Number.isInteger(number) && (number as number) >= 0)
+        typeof name === 'string' &&
+        isBeside(backbone, file, files) &&
+        areWhole(rows, columns, values, scales, minimums)
       );
     })
   );
 }
 
-function isInt8Backbone(value: unknown, float32: unknown, files: Record<string, unknown>): boolean {
-  const { products, outliers, ...graph } = (value ?? {}) as Partial<Int8Backbone>;
-  if (!isComputedBackbone(graph, files) || !isFloat32Backbone(float32, files)) {
+function isInt8Network(value: unknown, float32: unknown, files: Record<string, unknown>): boolean {
+  const { backbone, data, head, products, outliers } = (value ?? {}) as Partial<Int8Network>;
+  const { graph, data: headData, matrix } = (head ?? {}) as Partial<Int8Head>;
+  if (
+    !isGraph(backbone, data, files) ||
+    !isGraph(graph, headData, files) ||
+    !isFloat32Backbone(float32, files) ||
+    typeof products !== 'string' ||
+    !(products in files)
+  ) {
     return false;
   }
+  const { file, rows, columns, values, scales, part } = (matrix ?? {}) as Partial<Int8Head['matrix']>;
+  const matrices = [...float32.matrices, { name: 'head', columns }];
   return (
-    typeof products === 'string' &&
-    products in files &&
-    float32.matrices.every(({ name, columns }) => {
+    isBeside(graph, file, files) &&
+    areWhole(rows, columns, values, scales, part) &&
+    part !== 0 &&
+    matrices.every(({ name, columns: inputs }) => {
       const aside = outliers?.[name];
       return (
         Array.isArray(aside) &&
-        aside.every((column, i) => isBelow(column, columns) && !(column <= aside[i - 1]))
+        aside.every((column, i) => isBelow(column, inputs ?? 0) && !(column <= aside[i - 1]))
       );
     })
   );
+}
+
+/** Whether all are whole numbers, none below 0. */
+function areWhole(...values: readonly unknown[]): boolean {
+  return values.every((value) => isBelow(value, Number.MAX_SAFE_INTEGER));
 }
 
 /** Whether a value is one of the whole numbers from 0 to a limit, without it. */

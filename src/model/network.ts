@@ -6,7 +6,7 @@ import { topK } from '../loss/topK';
 import { ModelError } from './errors';
 import type { ModelFolder, ModelManifest } from './folder';
 import { KeyValueCache } from './keyValueCache';
-import { createBackbone, createSession, type NetworkOptions, type Runtime } from './sessions';
+import { createSessions, type NetworkOptions, type Runtime } from './sessions';
 
 /** Rows of next-token distributions. */
 export interface DistributionRows {
@@ -45,17 +45,8 @@ export class Network {
    * @throws ModelError when a graph or the device cannot be used
    */
   static async load(runtime: Runtime, folder: ModelFolder, options: NetworkOptions): Promise<Network> {
-    const sessions: InferenceSession[] = [];
-    try {
-      sessions.push(
-        await createBackbone(runtime, folder, options),
-        await createSession(runtime, folder.file(folder.manifest.graphs.head), options, {}),
-      );
-    } catch (error) {
-      await Promise.all(sessions.map((session) => session.release()));
-      throw error;
-    }
-    return new Network(folder.manifest, runtime, sessions[0], sessions[1]);
+    const { backbone, head } = await createSessions(runtime, folder, options);
+    return new Network(folder.manifest, runtime, backbone, head);
   }
 
   /** Gives the sessions' memory back. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ModelError } from './errors';
-import { BLOCK, expand, type QuantizedMatrix } from './expand';
+import { BLOCK, expand, expandBytes, type QuantizedMatrix } from './expand';
 import type { MatrixRecipe, ModelFolder } from './folder';
 import { toInt8 } from './int8';
 
@@ -21,12 +21,12 @@ export interface NetworkOptions {
   readonly provider: string;
   /** CPU threads inside one operator. */
   readonly threads: number;
-  /** How the backbone's weights are kept in memory; as in the file where the folder has no other graph. */
+  /** How the weights are kept in memory; as in the file where the folder has no other graph. */
   readonly weights: WeightsInMemory;
 }
 
 /**
- * How the backbone's weights are kept in memory: 4-bit as on disk; as float32, which a CPU multiplies faster, with the
+ * How the backbone's weights are kept in memory, and the head's if they are in 8 bits: 4-bit as on disk; as float32, which a CPU multiplies faster, with the
  * same values; or rounded to 8 bits, like what they are multiplied by, which some CPUs multiply far faster yet.
  */
 export type WeightsInMemory = 'quantized' | ComputedWeights;
@@ -57,7 +57,7 @@ export interface ComputedGraph {
  * Computes the weights of a backbone.
  * @returns undefined where the model folder has no graph for such weights
  */
-export async function computeWeights(
+export async function computeBackbone(
   { manifest: { float32, int8 }, file }: ModelFolder,
   weights: ComputedWeights,
 ): Promise<ComputedGraph | undefined> {
@@ -66,31 +66,91 @@ export async function computeWeights(
     return undefined;
   }
   const { matrices } = float32;
-  const read = (name: string) => readFile(join(dirname(file(chosen.backbone)), name));
-  // A graph that is given any data is given all of it.
-  const external: ExternalData[] = [];
-  for (const path of chosen.data) {
-    external.push({ path, data: await read(path) });
-  }
-  const give = (path: string, { buffer }: { readonly buffer: ArrayBuffer }) =>
-    external.push({ path, data: new Uint8Array(buffer) });
+  const files = new GraphFiles(file(chosen.backbone));
+  const external = await files.named(chosen.data);
   for (const name of new Set(matrices.map((recipe) => recipe.file))) {
-    const blocks = external.find(({ path }) => path === name)?.data ?? (await read(name));
+    const blocks = await files.read(name);
     for (const recipe of matrices.filter((candidate) => candidate.file === name)) {
       const exact = expand(blocksOf(recipe, blocks));
-      if (weights === 'float32') {
-        give(`${recipe.name}.float32`, exact);
-        continue;
-      }
-      const { values, scales, outliers } = toInt8(exact, recipe.columns, int8?.outliers[recipe.name] ?? []);
-      give(`${recipe.name}.int8`, values);
-      give(`${recipe.name}.scales`, scales);
-      if (outliers.length > 0) {
-        give(`${recipe.name}.outliers`, outliers);
-      }
+      external.push(
+        ...(weights === 'float32'
+          ? [{ path: `${recipe.name}.float32`, data: bytesOf(exact) }]
+          : inInt8(recipe.name, exact, recipe.columns, int8?.outliers[recipe.name] ?? [])),
+      );
     }
   }
   return { graph: chosen.backbone, external };
+}
+
+/**
+ * Computes the weights of a head in 8 bits.
+ * @returns undefined where the model folder has no graph for such weights
+ */
+async function computeHead({ manifest: { int8 }, file }: ModelFolder): Promise<ComputedGraph | undefined> {
+  if (!int8) {
+    return undefined;
+  }
+  const { graph, data, matrix } = int8.head;
+  const { rows, columns, part } = matrix;
+  const files = new GraphFiles(file(graph));
+  const external = await files.named(data);
+  const bytes = await files.read(matrix.file);
+  const perRow = columns / BLOCK;
+  for (let start = 0; start < rows; start += part) {
+    const count = Math.min(part, rows - start);
+    const exact = expandBytes({
+      columns,
+      values: bytes.subarray(matrix.values + start * columns, matrix.values + (start + count) * columns),
+      scales: halvesAt(bytes, matrix.scales + 2 * start * perRow, count * perRow),
+    });
+    external.push(...inInt8(`head.${start}`, exact, columns, int8.outliers.head));
+  }
+  return { graph, external };
+}
+
+/** The data files beside a graph, each read once. */
+class GraphFiles {
+  readonly #read = new Map<string, Promise<Uint8Array>>();
+
+  /** @param graph absolute path of the ONNX file */
+  constructor(private readonly graph: string) {}
+
+  /** @param name relative to the graph's folder */
+  read(name: string): Promise<Uint8Array> {
+    const read = this.#read.get(name) ?? readFile(join(dirname(this.graph), name));
+    this.#read.set(name, read);
+    return read;
+  }
+
+  /** Whole files as a graph names them: one that is given any data is given all of it. */
+  async named(names: readonly string[]): Promise<ExternalData[]> {
+    return Promise.all(names.map(async (path) => ({ path, data: await this.read(path) })));
+  }
+}
+
+/** What a graph is handed for a matrix in 8 bits. */
+function inInt8(
+  name: string,
+  weights: Float32Array,
+  columns: number,
+  aside: readonly number[],
+): readonly ExternalData[] {
+  const { values, scales, outliers } = toInt8(weights, columns, aside);
+  return [
+    { path: `${name}.int8`, data: bytesOf(values) },
+    { path: `${name}.scales`, data: bytesOf(scales) },
+    ...(outliers.length > 0 ? [{ path: `${name}.outliers`, data: bytesOf(outliers) }] : []),
+  ];
+}
+
+function bytesOf({ buffer }: { readonly buffer: ArrayBuffer }): Uint8Array {
+  return new Uint8Array(buffer);
+}
+
+/** A view of float16 numbers in a file, as bits. */
+function halvesAt(file: Uint8Array, offset: number, count: number): Uint16Array {
+  // A file of its own length is no slice of a pool, so that offsets of even bytes stay even.
+  return new Uint16Array(file.buffer, file.byteOffset + offset, count);
 }
 
 /** The blocks of a matrix as views of its file's bytes. */
@@ -99,38 +159,50 @@ function blocksOf(
   file: Uint8Array,
 ): QuantizedMatrix {
   const blocks = (rows * columns) / BLOCK;
-  // A file of its own length is no slice of a pool, so that offsets of even bytes stay even.
-  const halves = (offset: number) => new Uint16Array(file.buffer, file.byteOffset + offset, blocks);
   return {
     rows,
     columns,
     values: file.subarray(values, values + (rows * columns) / 2),
-    scales: halves(scales),
-    minimums: halves(minimums),
+    scales: halvesAt(file, scales, blocks),
+    minimums: halvesAt(file, minimums, blocks),
   };
 }
 
 /**
- * Creates the backbone's session. Computed weights are for a moment in memory more than once, before ONNX Runtime has
- * arranged them as its matrix product wants them.
- * @throws ModelError when the graph or the device cannot be used
+ * Creates the sessions of the backbone and of the head. Computed weights are for a moment in memory more than once,
+ * before ONNX Runtime has arranged them as its matrix product wants them.
+ * @throws ModelError when a graph or the device cannot be used
  */
-export async function createBackbone(
+export async function createSessions(
   runtime: Runtime,
   folder: ModelFolder,
   options: NetworkOptions,
-): Promise<InferenceSession> {
+): Promise<{ readonly backbone: InferenceSession; readonly head: InferenceSession }> {
+  const { graphs } = folder.manifest;
   const { weights } = options;
-  const computed = weights === 'quantized' ? undefined : await computeWeights(folder, weights);
-  if (!computed) {
-    return createSession(runtime, folder.file(folder.manifest.graphs.backbone), options, {});
+  const create = (graph: string, computed: ComputedGraph | undefined): Promise<InferenceSession> => {
+    return computed
+      ? createSession(runtime, folder.file(computed.graph), options, { externalData: computed.external })
+      : createSession(runtime, folder.file(graph), options, {});
+  };
+  const backbone = await create(
+    graphs.backbone,
+    weights === 'quantized' ? undefined : await computeBackbone(folder, weights),
+  );
+  collect();
+  try {
+    const head = await create(graphs.head, weights === 'int8' ? await computeHead(folder) : undefined);
+    collect();
+    return { backbone, head };
+  } catch (error) {
+    await backbone.release();
+    throw error;
   }
-  const session = await createSession(runtime, folder.file(computed.graph), options, {
-    externalData: computed.external,
-  });
-  // The runtime has copies of its own. (A process that offers no collection does it when it likes.)
-  setImmediate(() => globalThis.gc?.());
-  return session;
+}
+
+/** Gives back what the runtime has copies of by now. (A process that offers no collection does it when it likes.) */
+function collect(): void {
+  globalThis.gc?.();
 }
 
 /**

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { availableMemory, chooseWeights } from '../../src/model/devices';
-import { BLOCK, expand } from '../../src/model/expand';
+import { BLOCK, expand, expandBytes } from '../../src/model/expand';
 import { MANIFEST, type ModelManifest } from '../../src/model/folder';
 import { MODEL } from '../support/paths';
 
@@ -63,6 +63,30 @@ describe('4-bit weights as float32', () => {
       () => expand({ ...wrong, scales: new Uint16Array(1), minimums: new Uint16Array(1) }),
       RangeError,
     );
+  });
+});
+
+describe('8-bit weights as float32', () => {
+  it('are a block’s scale times what a byte is above 128', () => {
+    const values = new Uint8Array(2 * BLOCK).fill(128);
+    values.set([0, 127, 129, 255]);
+    values[BLOCK] = 130;
+    const weights = expandBytes({
+      columns: BLOCK,
+      values,
+      scales: Uint16Array.of(HALF.third, HALF.minusTwo),
+    });
+    assert.deepEqual(
+      [...weights.subarray(0, 5)],
+      [-128, -1, 1, 127, 0].map((q) => 0.333251953125 * q),
+    );
+    assert.deepEqual([...weights.subarray(BLOCK, BLOCK + 2)], [-4, -0]);
+  });
+
+  it('are refused where the parts do not fit each other', () => {
+    const values = new Uint8Array(2 * BLOCK);
+    assert.throws(() => expandBytes({ columns: BLOCK, values, scales: new Uint16Array(1) }), RangeError);
+    assert.throws(() => expandBytes({ columns: 33, values, scales: new Uint16Array(2) }), RangeError);
   });
 });
 
