@@ -181,14 +181,18 @@ export async function createSessions(
   const { graphs } = folder.manifest;
   const { weights } = options;
   const create = (graph: string, computed: ComputedGraph | undefined): Promise<InferenceSession> => {
-    return computed
-      ? createSession(runtime, folder.file(computed.graph), options, { externalData: computed.external })
-      : createSession(runtime, folder.file(graph), options, {});
+    if (!computed) {
+      return createSession(runtime, folder.file(graph), options, {});
+    }
+    // What the weights were computed from.
+    collect();
+    return createSession(runtime, folder.file(computed.graph), options, { externalData: computed.external });
   };
   const backbone = await create(
     graphs.backbone,
     weights === 'quantized' ? undefined : await computeBackbone(folder, weights),
   );
+  // The runtime has copies of its own.
   collect();
   try {
     const head = await create(graphs.head, weights === 'int8' ? await computeHead(folder) : undefined);
@@ -200,7 +204,7 @@ export async function createSessions(
   }
 }
 
-/** Gives back what the runtime has copies of by now. (A process that offers no collection does it when it likes.) */
+/** Gives memory back at once. (A process that offers no collection does it when it likes.) */
 function collect(): void {
   globalThis.gc?.();
 }
@@ -230,7 +234,7 @@ export async function addsBytesExactly(runtime: Runtime, products: string): Prom
  * @param own options beside those that all graphs have
  * @throws ModelError when the graph or the device cannot be used
  */
-export async function createSession(
+async function createSession(
   runtime: Runtime,
   path: string,
   { provider, threads }: Pick<NetworkOptions, 'provider' | 'threads'>,
