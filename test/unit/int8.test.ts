@@ -142,7 +142,7 @@ describe('engine with 8-bit weights', function () {
     const engine = engineWith(MODEL, 'int8');
     const { device, degraded } = await engine.ensureReady();
     if (degraded !== undefined) {
-      assert.equal(await hasVnni(), false, degraded);
+      assert.notEqual(await hasVnni(), true, degraded);
       assert.match(degraded, /^8-bit weights: .*VNNI/);
       return;
     }
