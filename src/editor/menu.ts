@@ -183,9 +183,9 @@ export class Menu {
   }
 
   async #showReasons(reasons: readonly string[], degraded: string | undefined): Promise<void> {
-    const items: MenuItem[] = [...(degraded === undefined ? [] : [degraded]), ...reasons].map((reason) => ({
-      label: reason,
-    }));
+    // What is amiss first; it is one of the reasons as well.
+    const lines = new Set([...(degraded === undefined ? [] : [degraded]), ...reasons]);
+    const items: MenuItem[] = Array.from(lines, (reason) => ({ label: reason }));
     items.push(separator(''), {
       label: t('$(settings-gear) Choose Another Device'),
       run: () => vscode.commands.executeCommand('workbench.action.openSettings', `${SECTION}.device`),

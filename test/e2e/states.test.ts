@@ -137,6 +137,37 @@ describe('themes and states', () => {
     await closeEditor(/^Surprisal$/);
   });
 
+  it('says in the menu which weights it has taken', async () => {
+    await workbench.changeSettings({ 'surprisal.weights': 'int8' });
+    const item = menu().locator('.quick-input-list-entry');
+    await eventually(
+      'the reasons should be about 8-bit weights',
+      async () => {
+        await workbench.page.keyboard.press('Escape');
+        await menu().waitFor({ state: 'hidden' });
+        await workbench.clickStatusBar();
+        await menu().getByText('Restart Engine').waitFor();
+        const model = item.filter({ hasText: 'SmolLM2' });
+        if (await model.isVisible()) {
+          await model.click();
+          await menu().getByText('Choose Another Device').waitFor();
+        }
+        return plain((await menu().allInnerTexts())[0] ?? '');
+      },
+      (said) => /8-bit/.test(said),
+      30_000,
+    );
+    const reasons = await item.allInnerTexts();
+    assert.equal(new Set(reasons).size, reasons.length, reasons.join('\n'));
+    await workbench.screenshot('menu-weights');
+    await workbench.page.keyboard.press('Escape');
+    await menu().waitFor({ state: 'hidden' });
+
+    await workbench.changeSettings({ 'surprisal.weights': undefined });
+    await statusShows(workbench, reference.report.tokens);
+    await heatBecomes(workbench, reference);
+  });
+
   it('says in the panel what to do where there is nothing to explain', async () => {
     await workbench.runCommand('View: Close All Editors');
     await workbench.runCommand('Surprisal: Open Explainer Panel');
