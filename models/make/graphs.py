@@ -240,8 +240,9 @@ class Int8Matrix:
     make the steps c_t too coarse for the rest: they are multiplied in float32
     (LLM.int8(): Dettmers et al. 2022, https://arxiv.org/abs/2208.07339). An input
     with a long tail (`fine`) has its remainders in 8 bits more, as more rows of the
-    same product. Nothing here depends on other tokens, and the sums are whole
-    numbers: a token's values are the same in any batch.
+    same product. Nothing here depends on other tokens, and the sums of bytes are
+    whole numbers: in another batch only the outliers' float32 sums differ in the
+    last bits.
 
     The values are in no file, as with `ExpandedMatrix`.
     """

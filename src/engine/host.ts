@@ -6,18 +6,20 @@ import type * as OnnxRuntime from 'onnxruntime-node';
 import {
   availableMemory,
   chooseWeights,
+  DEVICE_TOLERANCE,
   INT8_TOLERANCE,
   PROVIDER_NAMES,
   type Provider,
   physicalCores,
   processorName,
   providersOf,
+  type Tolerance,
   verify,
 } from '../model/devices';
 import { ModelError } from '../model/errors';
 import { type ModelFolder, openModelFolder } from '../model/folder';
 import { Network } from '../model/network';
-import { addsBytesExactly, type Runtime } from '../model/sessions';
+import { addsBytesExactly, type NetworkOptions, type Runtime } from '../model/sessions';
 import { ByteTokenizer } from '../model/tokenizer';
 import type { DeviceInfo, EngineProblem, FromHost, LoadRequest, ToHost } from './protocol';
 import { Scorer } from './scorer';
@@ -166,19 +168,35 @@ async function tryInt8(
   if (!(await addsBytesExactly(runtime, folder.file(int8.products)))) {
     return { reason: '8-bit weights: this processor has no instruction for 8-bit products (VNNI).' };
   }
-  const network = await Network.load(runtime, folder, { provider: 'cpu', threads, weights: 'int8' });
-  const { passed, mean, largest } = await verify(network, folder.manifest, INT8_TOLERANCE);
-  const difference = differenceOf(mean, largest);
-  if (passed) {
-    return { network, reason: `Weights: 8-bit, as set (${difference} on the verification page).` };
-  }
-  await network.release();
-  return { reason: `8-bit weights: they give other numbers here (${difference} on the verification page).` };
+  const options: NetworkOptions = { provider: 'cpu', threads, weights: 'int8' };
+  const { network, difference } = await loadVerified(runtime, folder, options, INT8_TOLERANCE);
+  return network
+    ? { network, reason: `Weights: 8-bit, as set (${difference} on the verification page).` }
+    : { reason: `8-bit weights: they give other numbers here (${difference} on the verification page).` };
 }
 
-/** As in `mean difference 0.0021 nats, largest 0.013`. */
-function differenceOf(mean: number, largest: number): string {
-  return `mean difference ${mean.toPrecision(2)} nats, largest ${largest.toPrecision(2)}`;
+/**
+ * Loads the model and has it compute the verification page.
+ * @returns the network if it may be trusted, and how far off it is: `mean difference 0.0021 nats, largest 0.013`
+ */
+async function loadVerified(
+  runtime: Runtime,
+  folder: ModelFolder,
+  options: NetworkOptions,
+  tolerance: Tolerance,
+): Promise<{ readonly network?: Network; readonly difference: string }> {
+  const network = await Network.load(runtime, folder, options);
+  let isTrusted = false;
+  try {
+    const { passed, mean, largest } = await verify(network, folder.manifest, tolerance);
+    isTrusted = passed;
+    const difference = `mean difference ${mean.toPrecision(2)} nats, largest ${largest.toPrecision(2)}`;
+    return passed ? { network, difference } : { difference };
+  } finally {
+    if (!isTrusted) {
+      await network.release();
+    }
+  }
 }
 
 /** What a library said, as short as a menu wants it; the whole goes to the log. */
@@ -209,21 +227,19 @@ async function tryDevice(
   reasons: string[],
 ): Promise<Network | undefined> {
   const name = PROVIDER_NAMES[provider];
-  let network: Network | undefined;
+  const options: NetworkOptions = { provider, threads, weights: 'quantized' };
   try {
-    network = await Network.load(runtime, folder, { provider, threads, weights: 'quantized' });
-    const { passed, mean, largest } = await verify(network, folder.manifest);
-    const difference = differenceOf(mean, largest);
-    if (passed) {
-      reasons.push(`${name}: computes the verification page correctly (${difference}).`);
-      return network;
-    }
-    reasons.push(`${name}: computes wrong numbers (${difference} on the verification page).`);
+    const { network, difference } = await loadVerified(runtime, folder, options, DEVICE_TOLERANCE);
+    reasons.push(
+      network
+        ? `${name}: computes the verification page correctly (${difference}).`
+        : `${name}: computes wrong numbers (${difference} on the verification page).`,
+    );
+    return network;
   } catch (error) {
     reasons.push(`${name}: not usable here (${reasonIn(error)}).`);
+    return undefined;
   }
-  await network?.release();
-  return undefined;
 }
 
 /** Takes the parent's messages in turn. */

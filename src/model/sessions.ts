@@ -26,8 +26,9 @@ export interface NetworkOptions {
 }
 
 /**
- * How the backbone's weights are kept in memory, and the head's if they are in 8 bits: 4-bit as on disk; as float32, which a CPU multiplies faster, with the
- * same values; or rounded to 8 bits, like what they are multiplied by, which some CPUs multiply far faster yet.
+ * How the backbone's weights are kept in memory: 4-bit as on disk; as float32, which a CPU multiplies faster, with the
+ * same values; or, with the head's, rounded to 8 bits like what they are multiplied by, which some CPUs multiply far
+ * faster yet.
  */
 export type WeightsInMemory = 'quantized' | ComputedWeights;
 

@@ -110,24 +110,22 @@ function rowsOf(peers: readonly Peer[], { name, measurements }: Case): Row[] {
 /** The rates of each form of Surprisal as multiples of each other peer's, over all repeats of all cases. */
 function ratioRows(peers: readonly Peer[], cases: readonly Case[]): Row[] {
   const isOurs = ({ name }: Peer) => name.startsWith(surprisal.name);
-  const pairs = peers.flatMap((our, ourIndex) =>
-    isOurs(our)
-      ? peers.flatMap((other, index) => (isOurs(other) ? [] : [{ our, ourIndex, other, index }]))
-      : [],
-  );
-  return pairs.flatMap(({ our, ourIndex, other, index }) =>
-    (Object.keys(RATES) as Rate[]).map(
-      (rate): Row => ({
-        name: `all: ${our.name} : ${other.name}, ${rate}`,
-        unit: '×',
-        samples: cases.flatMap(({ measurements }) =>
-          measurements[ourIndex].map(
-            (one, repeat) => RATES[rate](one) / RATES[rate](measurements[index][repeat]),
-          ),
-        ),
-      }),
-    ),
-  );
+  const ratesOf = (peer: Peer, rate: Rate) =>
+    cases.flatMap(({ measurements }) => measurements[peers.indexOf(peer)].map(RATES[rate]));
+  const rows: Row[] = [];
+  for (const our of peers.filter(isOurs)) {
+    for (const other of peers.filter((peer) => !isOurs(peer))) {
+      for (const rate of Object.keys(RATES) as Rate[]) {
+        const theirs = ratesOf(other, rate);
+        rows.push({
+          name: `all: ${our.name} : ${other.name}, ${rate}`,
+          unit: '×',
+          samples: ratesOf(our, rate).map((value, index) => value / theirs[index]),
+        });
+      }
+    }
+  }
+  return rows;
 }
 
 async function main(): Promise<void> {

@@ -114,6 +114,52 @@ describe('model folder', () => {
     await fails('model-invalid', '"int8"');
   });
 
+  it('takes weights in 8 bits only if all of it is said', async () => {
+    const backbone = 'onnx/backbone.onnx';
+    const head = 'onnx/head.onnx';
+    const matrix = { file: 'head.onnx', rows: 64, columns: 32, values: 0, scales: 2048, part: 48 };
+    const float32 = {
+      backbone,
+      data: [],
+      matrices: [
+        { name: 'a', file: 'backbone.onnx', rows: 8, columns: 32, values: 0, scales: 128, minimums: 144 },
+      ],
+    };
+    const int8 = {
+      backbone,
+      data: ['backbone.onnx'],
+      head: { graph: head, data: [], matrix },
+      products: head,
+      outliers: { a: [], head: [3, 31] },
+    };
+    const give = (changed: object) =>
+      change((manifest) => Object.assign(manifest, { float32, int8: { ...int8, ...changed } }));
+    await give({});
+    assert.ok((await openModelFolder(folder)).manifest.int8);
+    await change((manifest) => {
+      delete manifest.float32;
+    });
+    await fails('model-invalid', '"int8"');
+    for (const wrong of [
+      { backbone: 'onnx/no.onnx' },
+      { data: ['no.bin'] },
+      { products: 'onnx/no.onnx' },
+      { head: undefined },
+      { head: { graph: head, data: ['no.bin'], matrix } },
+      { head: { graph: head, data: [], matrix: { ...matrix, file: 'no.bin' } } },
+      { head: { graph: head, data: [], matrix: { ...matrix, part: 0 } } },
+      { outliers: undefined },
+      { outliers: { head: [] } },
+      { outliers: { a: [] } },
+      { outliers: { a: [32], head: [] } },
+      { outliers: { a: [2, 1], head: [] } },
+      { outliers: { a: [1, 1], head: [] } },
+    ]) {
+      await give(wrong);
+      await fails('model-invalid', '"int8"');
+    }
+  });
+
   it('names a missing file', async () => {
     await rm(join(folder, 'onnx', 'head.onnx'));
     await fails('model-missing', join('onnx', 'head.onnx'));

@@ -1,6 +1,5 @@
 /** PyTorch on the same GPU, where a Python that has it is at hand: the project does not need one. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { MODEL, ROOT } from '../../support/paths';
@@ -39,8 +38,9 @@ export async function openPyTorch(device = process.platform === 'darwin' ? 'mps'
       reject(new Error(complaint.trim().split('\n').at(-1) || `${PYTHON} ended with ${code}`)),
     );
   });
-  // Nobody asks how it ended once it was told to.
+  // Nobody asks how it ended once it was told to, and what it could not be told any more says how it ended.
   ended.catch(() => {});
+  python.stdin.on('error', () => {});
   const lines = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
   const answer = async () => {
     const { value, done } = await Promise.race([lines.next(), ended]);
@@ -60,9 +60,8 @@ export async function openPyTorch(device = process.platform === 'darwin' ? 'mps'
       return { seconds: await time(ids), tokensRun: tokens, tokensScored: tokens };
     },
     async close() {
-      const closed = once(python, 'close');
       python.stdin.end();
-      await closed;
+      await ended.catch(() => {});
     },
   };
 }
