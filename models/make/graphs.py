@@ -181,26 +181,30 @@ class Q4Matrix:
     to float32 on every run.
 
     Scale and minimum are float16 on disk as in the GGUF; ONNX Runtime folds the
-    casts and the sums into float32 constants when it loads the graph.
+    casts and the sums into constants when it loads the graph. With `half` the inputs
+    are float16, and so is what multiplies them.
     """
 
-    def __init__(self, name: str, q4, file: DataFile):
-        self.name, self.q4, self.file = name, q4, file
+    def __init__(self, name: str, q4, file: DataFile, half: bool = False):
+        self.name, self.q4, self.file, self.half = name, q4, file, half
 
     def linear(self, graph: Graph, x: str, out: str | None = None) -> str:
         rows, columns = self.q4.q.shape
         blocks = columns // 32
         packed = graph.constant(f"{self.name}.q", self.q4.packed(), self.file)
-        scale = graph.constant(f"{self.name}.scale", self.q4.scale.reshape(-1), self.file)
+        scale16 = graph.constant(f"{self.name}.scale", self.q4.scale.reshape(-1), self.file)
         minimum = graph.constant(f"{self.name}.minimum", self.q4.minimum.reshape(-1), self.file)
-        scale = graph.op("Cast", [scale], f"{self.name}.scale32", to=TensorProto.FLOAT)
+        scale = graph.op("Cast", [scale16], f"{self.name}.scale32", to=TensorProto.FLOAT)
         minimum = graph.op("Cast", [minimum], f"{self.name}.minimum32", to=TensorProto.FLOAT)
         attributes = {"K": columns, "N": rows, "bits": 4, "block_size": 32}
-        centred = graph.op("MatMulNBits", [x, packed, scale], f"{self.name}.centred", MICROSOFT, **attributes)
+        inputs = [x, packed, scale16 if self.half else scale]
+        centred = graph.op("MatMulNBits", inputs, f"{self.name}.centred", MICROSOFT, **attributes)
 
         eight = graph.constant("eight", np.array(8, np.float32))
         level = graph.op("Add", [minimum, graph.op("Mul", [scale, eight])])
         level = graph.op("Transpose", [graph.op("Reshape", [level, graph.ints(rows, blocks)])], perm=[1, 0])
+        if self.half:
+            level = graph.op("Cast", [level], to=TensorProto.FLOAT16)
         sums = f"{x}.block_sums"
         if not graph.has(sums):  # gate and up share them
             split = graph.op("Reshape", [x, graph.ints(0, 0, blocks, 32)])
@@ -386,32 +390,41 @@ def rotary_tables(context: int, head_dim: int, theta: float) -> tuple[np.ndarray
     return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
 
 
-def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str) -> Graph:
-    """`shape` names the sizes; `matrix(layer, name)` and `norm(name)` give the weights."""
+def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str, number=np.float32) -> Graph:
+    """`shape` names the sizes; `matrix(layer, name)` and `norm(name)` give the weights.
+
+    Everything between the embedding and the hidden states is computed in numbers of
+    the type `number`; these two are float32 always.
+    """
     g = Graph("backbone", doc)
     d, kv, hd = shape.hidden, shape.key_value_heads, shape.head_dim
     ids = g.input("input_ids", np.int64, [1, "T"])
     mask = g.input("attention_mask", np.int64, [1, "P+T"])
     for i in range(shape.layers):
         for part in ("key", "value"):
-            g.input(f"past_key_values.{i}.{part}", np.float32, [1, kv, "P", hd])
+            g.input(f"past_key_values.{i}.{part}", number, [1, kv, "P", hd])
     g.output("hidden_states", np.float32, [1, "T", d])
     for i in range(shape.layers):
         for part in ("key", "value"):
-            g.output(f"added.{i}.{part}", np.float32, [1, kv, "T", hd])
+            g.output(f"added.{i}.{part}", number, [1, kv, "T", hd])
 
     # GroupQueryAttention asks for the index of the last position and the length, both int32.
     length = g.op("ReduceSum", [mask, g.ints(1)], keepdims=0)
     last = g.op("Cast", [g.op("Sub", [length, g.ints(1)])], "last_position", to=TensorProto.INT32)
     total = g.op("Squeeze", [g.op("Shape", [mask], start=1, end=2), g.ints(0)])
     total = g.op("Cast", [total], "total_length", to=TensorProto.INT32)
+
+    def cast(x: str, to=number, out: str | None = None) -> str:
+        return x if number == np.float32 else g.op("Cast", [x], out, to=ONNX_TYPE[np.dtype(to)])
+
     cos, sin = rotary_tables(shape.context_window, hd, shape.rope_theta)
-    cos = g.constant("rotary.cos", cos, table_file)
-    sin = g.constant("rotary.sin", sin, table_file)
+    # The data file has the tables once, for all graphs.
+    cos = cast(g.constant("rotary.cos", cos, table_file))
+    sin = cast(g.constant("rotary.sin", sin, table_file))
 
     def normed(x, skip, name, outputs):
         """RMS norm of x + skip; also gives the sum, which the next block starts from."""
-        weight = g.constant(f"{name}.weight", norm(name))
+        weight = g.constant(f"{name}.weight", norm(name).astype(number))
         g.op(
             "SkipSimplifiedLayerNormalization",
             [x, skip, weight],
@@ -420,11 +433,11 @@ def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str) -> 
             epsilon=shape.epsilon,
         )
 
-    x = embedding.look_up(g, ids, g.ints(1, -1, d), "embedded")
+    x = cast(embedding.look_up(g, ids, g.ints(1, -1, d), "embedded"))
     branch = None
     for i in range(shape.layers):
         if branch is None:
-            weight = g.constant("0.attn_norm.weight", norm("0.attn_norm"))
+            weight = g.constant("0.attn_norm.weight", norm("0.attn_norm").astype(number))
             n = g.op("SimplifiedLayerNormalization", [x, weight], axis=-1, epsilon=shape.epsilon)
         else:
             normed(x, branch, f"{i}.attn_norm", [f"{i}.attn_in", "", "", f"{i}.residual"])
@@ -449,7 +462,11 @@ def backbone(shape, embedding, matrix, norm, table_file: DataFile, doc: str) -> 
         up = matrix(i, "ffn_up").linear(g, n)
         gate = g.op("Mul", [gate, g.op("Sigmoid", [gate])])
         branch = matrix(i, "ffn_down").linear(g, g.op("Mul", [gate, up]))
-    normed(x, branch, "norm", ["hidden_states"])
+    if number == np.float32:
+        normed(x, branch, "norm", ["hidden_states"])
+    else:
+        normed(x, branch, "norm", ["normed"])
+        cast("normed", np.float32, "hidden_states")
 
     # Of the keys and values only those that are new leave the graph. Last layer first: each layer's are cut off, and
     # the whole ones let go, before the next layer runs.

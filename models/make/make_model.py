@@ -90,8 +90,8 @@ def outliers_of(model, ids: list[int]) -> dict[str, list[int]]:
 def write_graphs(weights: SmolLM2, outliers: dict[str, list[int]], folder: Path) -> dict:
     """The graphs and their data: the embedding once, the layers in two halves of equal size.
 
-    Gives what the manifest says of the backbones whose weights are computed when they are loaded: the files that they
-    name, and what they are handed.
+    Gives what the manifest says of the other forms of the backbone: of those whose weights are computed when they are
+    loaded, the files that they name, and what they are handed.
     """
     embedding_file = graphs.DataFile("embedding.bin")
     halves = [graphs.DataFile("backbone-1.bin"), graphs.DataFile("backbone-2.bin")]
@@ -111,6 +111,9 @@ def write_graphs(weights: SmolLM2, outliers: dict[str, list[int]], folder: Path)
     def expanded(layer: int, name: str) -> graphs.ExpandedMatrix:
         return graphs.ExpandedMatrix(*blocks(layer, name), recipes)
 
+    def in_half(layer: int, name: str) -> graphs.Q4Matrix:
+        return graphs.Q4Matrix(*blocks(layer, name), half=True)
+
     def in_8_bits(layer: int, name: str) -> graphs.Int8Matrix:
         key, q4, _ = blocks(layer, name)
         return graphs.Int8Matrix(key, *q4.q.shape, outliers[key], fine=name == "ffn_down")
@@ -118,12 +121,13 @@ def write_graphs(weights: SmolLM2, outliers: dict[str, list[int]], folder: Path)
     doc = "SmolLM2-135M-Instruct (Apache-2.0), made by Surprisal's models/make/make_model.py"
     folder.mkdir(parents=True, exist_ok=True)
     named = {}
-    for file, matrix in (
-        ("backbone.onnx", quantized),
-        ("backbone-float32.onnx", expanded),
-        ("backbone-int8.onnx", in_8_bits),
+    for file, matrix, number in (
+        ("backbone.onnx", quantized, np.float32),
+        ("backbone-float16.onnx", in_half, np.float16),
+        ("backbone-float32.onnx", expanded, np.float32),
+        ("backbone-int8.onnx", in_8_bits, np.float32),
     ):
-        backbone = graphs.backbone(weights, embedding, matrix, weights.norms.__getitem__, halves[1], doc)
+        backbone = graphs.backbone(weights, embedding, matrix, weights.norms.__getitem__, halves[1], doc, number)
         backbone.write(folder / file)
         named[file] = sorted(backbone.data_files())
     graphs.int8_products().write(folder / "int8-products.onnx")
@@ -134,6 +138,7 @@ def write_graphs(weights: SmolLM2, outliers: dict[str, list[int]], folder: Path)
     for file in (embedding_file, *halves):
         file.write(folder)
     return {
+        "float16": {"backbone": "onnx/backbone-float16.onnx"},
         "float32": {
             "backbone": "onnx/backbone-float32.onnx",
             "data": named["backbone-float32.onnx"],
@@ -181,7 +186,7 @@ def main() -> None:
         ids = [SEPARATOR] + Tokenizer.from_file(str(made / "tokenizer.json")).encode(text).ids
         state = weights.state_dict()
         model = torch_model.build(torch_model.llama_config(made), state)
-        computed = write_graphs(weights, outliers_of(model, ids), made / "onnx")
+        forms = write_graphs(weights, outliers_of(model, ids), made / "onnx")
         write_manifest(
             made,
             identity={"id": "smollm2-135m-instruct", "name": "SmolLM2 135M Instruct", "licence": "Apache-2.0"},
@@ -190,7 +195,7 @@ def main() -> None:
             separator=SEPARATOR,
             ids=ids,
             nats=torch_model.score(model, ids)["nats"],
-            computed=computed,
+            forms=forms,
         )
         arguments.out.mkdir(parents=True, exist_ok=True)
         shutil.copytree(made, arguments.out, dirs_exist_ok=True)

@@ -24,7 +24,7 @@ def sums(folder: Path) -> dict[str, dict[str, int | str]]:
     return found
 
 
-def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, separator: int, ids, nats, computed=None) -> None:
+def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, separator: int, ids, nats, forms=None) -> None:
     if len(nats) != len(ids) - 1 or ids[0] != separator:
         raise ValueError("the verification page is the separator and one number for each id after it")
     manifest = {
@@ -39,7 +39,7 @@ def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, sepa
         "headDim": shape.head_dim,
         "vocabularySize": shape.vocabulary,
         "contextWindow": shape.context_window,
-        **(computed or {}),
+        **(forms or {}),
         "verification": {"ids": list(ids), "nats": list(nats)},
         "files": sums(folder),
     }
@@ -50,13 +50,13 @@ def write_manifest(folder: Path, *, identity: dict, shape, parameters: int, sepa
             f'"{key}": ' + json.dumps(value, indent=2).replace("\n", "\n    "), f'"{key}": {json.dumps(value)}'
         )
     # And one for each matrix.
-    for recipe in computed["float32"]["matrices"] if computed else ():
+    for recipe in forms["float32"]["matrices"] if forms else ():
         text = text.replace(json.dumps(recipe, indent=2).replace("\n", "\n      "), json.dumps(recipe))
-    if computed:
+    if forms:
         text = text.replace(
-            json.dumps(computed["int8"]["head"]["matrix"], indent=2).replace("\n", "\n      "),
-            json.dumps(computed["int8"]["head"]["matrix"]),
+            json.dumps(forms["int8"]["head"]["matrix"], indent=2).replace("\n", "\n      "),
+            json.dumps(forms["int8"]["head"]["matrix"]),
         )
-    for columns in computed["int8"]["outliers"].values() if computed else ():
+    for columns in forms["int8"]["outliers"].values() if forms else ():
         text = text.replace(json.dumps(columns, indent=2).replace("\n", "\n      "), json.dumps(columns))
     (folder / "surprisal.json").write_text(text + "\n", "utf-8")

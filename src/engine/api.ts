@@ -25,7 +25,10 @@ export interface EngineSettings {
   readonly device: DeviceChoice;
   /** CPU threads; 0 lets the engine choose. */
   readonly threads: number;
-  /** How the weights are kept in memory on a CPU; `auto` where it is left out. */
+  /**
+   * How the weights are kept in memory on a CPU; `auto` where it is left out. A GPU computes in half precision only with
+   * `auto`.
+   */
   readonly weights?: WeightsChoice;
   /** Bound of the cache of results in megabytes; {@link DEFAULT_CACHE_SIZE} where it is not given. */
   readonly cacheSize?: number;

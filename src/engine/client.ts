@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly settings: EngineSettings;
   /** Receives lines for the log. */
   readonly log?: (line: string) => void;
+  /** How long a device may take to load the model and to compute the verification page, in milliseconds. */
+  readonly trialLimit?: number;
 }
 
 type Ready = Extract<EngineState, { kind: 'ready' }>;
@@ -41,6 +43,8 @@ const MOST_CRASHES = 3;
 const FIRST_PAUSE = 250;
 /** How long a process may take to obey `shutdown` before it is killed, in milliseconds. A run takes less. */
 const SHUTDOWN_GRACE = 1500;
+/** The default of `trialLimit`. It is long because drivers compile at first. */
+const TRIAL_LIMIT = 60_000;
 
 interface PendingScore {
   readonly kind: 'score';
@@ -87,6 +91,8 @@ export class Engine implements EngineApi {
   #crashes = 0;
   #excluded: Partial<Record<ExecutionProvider, string>> = {};
   #trying: ExecutionProvider | undefined;
+  #trialTimer: NodeJS.Timeout | undefined;
+  readonly #trialLimit: number;
   #restartTimer: NodeJS.Timeout | undefined;
   #isDisposed = false;
 
@@ -94,6 +100,7 @@ export class Engine implements EngineApi {
     this.#hostPath = options.hostPath;
     this.#settings = options.settings;
     this.#log = options.log ?? (() => {});
+    this.#trialLimit = options.trialLimit ?? TRIAL_LIMIT;
   }
 
   get state(): EngineState {
@@ -300,7 +307,7 @@ export class Engine implements EngineApi {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
-    this.#trying = undefined;
+    this.#try(undefined);
     this.#loadRequest = this.#nextRequest++;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#log(text.trimEnd()));
@@ -332,6 +339,7 @@ export class Engine implements EngineApi {
   async #end(): Promise<void> {
     clearTimeout(this.#restartTimer);
     this.#restartTimer = undefined;
+    this.#try(undefined);
     const child = this.#child;
     this.#child = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null) {
@@ -356,8 +364,8 @@ export class Engine implements EngineApi {
     this.#log(`The engine's process ${how} (${this.#crashes} in a row).`);
     if (this.#trying) {
       // The device is left out from now on, and the next attempt is free.
-      this.#excluded[this.#trying] = `the process ${how} while it was tried.`;
-      this.#trying = undefined;
+      this.#excluded[this.#trying] ??= `the process ${how} while it was tried.`;
+      this.#try(undefined);
       this.#crashes--;
     }
     this.#rejectAll('distribution', new CancelledError());
@@ -460,7 +468,7 @@ export class Engine implements EngineApi {
         this.#setState({ kind: 'loading', model: message.model });
         break;
       case 'trying':
-        this.#trying = message.provider;
+        this.#try(message.provider);
         break;
       case 'loaded':
         this.#loaded(message);
@@ -522,8 +530,22 @@ export class Engine implements EngineApi {
     }
   }
 
+  /** A device is being tried, or none is any more. One that takes too long is left out from the next process on. */
+  #try(provider: ExecutionProvider | undefined): void {
+    clearTimeout(this.#trialTimer);
+    this.#trying = provider;
+    const child = this.#child;
+    if (provider !== undefined && child) {
+      this.#trialTimer = setTimeout(() => {
+        this.#excluded[provider] =
+          `did not compute the verification page within ${this.#trialLimit / 1000} s.`;
+        child.kill('SIGKILL');
+      }, this.#trialLimit);
+    }
+  }
+
   #loaded(message: Extract<FromHost, { type: 'loaded' }>): void {
-    this.#trying = undefined;
+    this.#try(undefined);
     const { model, device, degraded } = message;
     const state: Ready = { kind: 'ready', model, device, ...(degraded === undefined ? {} : { degraded }) };
     this.#log(`${model.name} on ${device.provider} (${device.name}). ${device.reasons.join(' ')}`);
@@ -544,7 +566,7 @@ export class Engine implements EngineApi {
   #problem(request: number, problem: EngineProblem): void {
     this.#log(`${problem.message} ${problem.advice}`);
     if (request === this.#loadRequest) {
-      this.#trying = undefined;
+      this.#try(undefined);
       void this.#end();
       this.#fail(problem);
       return;

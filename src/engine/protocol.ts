@@ -76,7 +76,7 @@ export interface LoadRequest {
   readonly excluded: Readonly<Partial<Record<ExecutionProvider, string>>>;
   /** CPU threads; 0 lets the engine choose. */
   readonly threads: number;
-  /** How the weights are kept in memory on a CPU. */
+  /** See `EngineSettings`. */
   readonly weights: WeightsChoice;
 }
 
@@ -182,8 +182,12 @@ export interface TrainingResult {
 export type FromHost =
   | { readonly type: 'hello' }
   | { readonly type: 'loading'; readonly request: number; readonly model: string }
-  /** A device is about to be tried: should the process die now, this device was to blame. */
-  | { readonly type: 'trying'; readonly request: number; readonly provider: ExecutionProvider }
+  /** A device is about to be tried: should the process die now, this device was to blame. Undefined: not any more. */
+  | {
+      readonly type: 'trying';
+      readonly request: number;
+      readonly provider: ExecutionProvider | undefined;
+    }
   | {
       readonly type: 'loaded';
       readonly request: number;

@@ -1,9 +1,9 @@
 /** Which devices a platform has, and whether one computes the right numbers. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus, freemem, totalmem } from 'node:os';
 import type { ModelManifest } from './folder';
 import type { Network } from './network';
-import type { WeightsInMemory } from './sessions';
+import type { NetworkForm, WeightsInMemory } from './sessions';
 
 /** An ONNX Runtime execution provider, by its onnxruntime-node name. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
@@ -32,6 +32,25 @@ const PROVIDERS: Readonly<Record<string, readonly Provider[]>> = {
  */
 export function providersOf(platform: string, architecture: string): readonly Provider[] | undefined {
   return PROVIDERS[`${platform}-${architecture}`];
+}
+
+/**
+ * Whether there may be a GPU. On Linux one has a device node; without, Vulkan has at most a device in software (Mesa
+ * brings one along), which takes a minute for what the CPU does in a second.
+ */
+export function hasGraphicsDevice(): boolean {
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
+  // Who names a driver wants it to be tried.
+  if (process.platform !== 'linux' || VK_DRIVER_FILES || VK_ICD_FILENAMES) {
+    return true;
+  }
+  const nodes = existsSync('/dev/dri') ? readdirSync('/dev/dri') : [];
+  return (
+    nodes.some((name) => name.startsWith('renderD')) ||
+    existsSync('/dev/nvidiactl') ||
+    // Windows' GPU in its Subsystem for Linux.
+    existsSync('/dev/dxg')
+  );
 }
 
 /** How the weights are to be kept: `auto` decides by the memory that is there, between those with the same values. */
@@ -66,6 +85,19 @@ export function chooseWeights(
   return available >= wanted
     ? { weights: 'float32', reason: `Weights: float32 (${size}), the fastest; ${there}.` }
     : { weights: 'quantized', reason: `Weights: 4-bit, for float32 would want ${size} more; ${there}.` };
+}
+
+/**
+ * The forms of the model to try on a GPU, the fastest first. Half precision is tried only where the choice is left open:
+ * who asks for float32 or 4-bit weights wants the numbers that the CPU has. CoreML has no operator for the attention,
+ * which the CPU would have to do in half precision, slowly.
+ */
+export function formsFor(
+  provider: Provider,
+  choice: WeightsChoice,
+  { float16 }: Pick<ModelManifest, 'float16'>,
+): readonly NetworkForm[] {
+  return float16 && choice === 'auto' && provider !== 'coreml' ? ['float16', 'quantized'] : ['quantized'];
 }
 
 /** Bytes of memory that this process may still take, as far as the system says. */
@@ -112,25 +144,39 @@ export async function verify(
   manifest: ModelManifest,
   tolerance: Tolerance = DEVICE_TOLERANCE,
 ): Promise<Verification> {
+  const nats = await scorePage(network, manifest);
+  let sum = 0;
+  let largest = 0;
+  for (const [i, surprisal] of nats.entries()) {
+    const difference = Math.abs(surprisal - manifest.verification.nats[i]);
+    sum += difference;
+    largest = Math.max(largest, difference);
+  }
+  const mean = sum / nats.length;
+  return { passed: mean <= tolerance.mean && largest <= tolerance.largest, mean, largest };
+}
+
+/** The surprisals of the verification page, in nats. */
+async function scorePage(network: Network, manifest: ModelManifest): Promise<Float32Array> {
   const ids = Uint32Array.from(manifest.verification.ids);
   const rows = ids.length - 1;
   const past = network.newCache(rows);
-  let sum = 0;
-  let largest = 0;
+  const nats = new Float32Array(rows);
   for (const [from, to] of [
     [0, Math.ceil(rows / 2)],
     [Math.ceil(rows / 2), rows],
   ]) {
     const values = await network.run(ids.subarray(from, to), past);
-    const { nats } = await network.score(values, ids.subarray(from + 1, to + 1));
-    for (const [i, surprisal] of nats.entries()) {
-      const difference = Math.abs(surprisal - manifest.verification.nats[from + i]);
-      sum += difference;
-      largest = Math.max(largest, difference);
-    }
+    nats.set((await network.score(values, ids.subarray(from + 1, to + 1))).nats, from);
   }
-  const mean = sum / rows;
-  return { passed: mean <= tolerance.mean && largest <= tolerance.largest, mean, largest };
+  return nats;
+}
+
+/** How many tokens of the verification page a network scores in a second. What it does first takes longer. */
+export async function pageRate(network: Network, manifest: ModelManifest): Promise<number> {
+  const before = performance.now();
+  const { length } = await scorePage(network, manifest);
+  return (1000 * length) / (performance.now() - before);
 }
 
 /**

@@ -27,6 +27,11 @@ export interface ModelManifest {
   readonly separatorTokenId: number;
   /** The ONNX files, relative to the folder. */
   readonly graphs: { readonly backbone: string; readonly head: string };
+  /** The backbone that computes in half precision, where the folder has one. */
+  readonly float16?: {
+    /** The ONNX file, relative to the folder. */
+    readonly backbone: string;
+  };
   /** The backbone with float32 weights, where the folder has one. */
   readonly float32?: Float32Backbone;
   /** The network with 8-bit weights, where the folder has one; it has `float32` too then. */
@@ -206,6 +211,9 @@ function validate(file: string, value: unknown): ModelManifest {
       throw invalid(file, `lacks "graphs.${key}", or does not list it among its files`);
     }
   }
+  if (record.float16 !== undefined && !isFloat16Backbone(record.float16, files)) {
+    throw invalid(file, 'has a "float16" that names no graph among its files');
+  }
   if (record.float32 !== undefined && !isFloat32Backbone(record.float32, files)) {
     throw invalid(file, 'has a "float32" that does not say where its matrices come from');
   }
@@ -244,6 +252,11 @@ function isGraph(graph: unknown, data: unknown, files: Record<string, unknown>):
 /** Whether a name, seen from a graph's folder, is one of the files. */
 function isBeside(graph: string, name: unknown, files: Record<string, unknown>): boolean {
   return typeof name === 'string' && posix.join(posix.dirname(graph), name) in files;
+}
+
+function isFloat16Backbone(value: unknown, files: Record<string, unknown>): boolean {
+  const { backbone } = (value ?? {}) as Partial<NonNullable<ModelManifest['float16']>>;
+  return typeof backbone === 'string' && backbone in files;
 }
 
 function isFloat32Backbone(value: unknown, files: Record<string, unknown>): value is Float32Backbone {

@@ -1,7 +1,12 @@
 /** The keys and values of a context, where the backbone's attention finds them again. */
 
+/** float32 numbers, or the bits of float16 ones. */
+export type KeyValues = Float32Array | Uint16Array;
+
 /** Sizes of one layer's keys, and of its values. */
 export interface KeyValueShape {
+  /** What the backbone computes with. */
+  readonly type: 'float32' | 'float16';
   /** Number of tensors: two for each layer. */
   readonly tensors: number;
   /** Key-value heads of a layer. */
@@ -16,7 +21,7 @@ export class KeyValueCache {
   /** Positions from where one head begins to where the next one does. */
   #spacing = 0;
   /** Per tensor: heads × spacing × width numbers, and what room is left. */
-  readonly #rooms: readonly Float32Array[];
+  readonly #rooms: readonly KeyValues[];
 
   /** @param capacity number of positions that there is room for */
   constructor(
@@ -25,7 +30,8 @@ export class KeyValueCache {
   ) {
     const size = shape.heads * capacity * shape.width;
     // The system gives memory only for what is written.
-    this.#rooms = Array.from({ length: shape.tensors }, () => new Float32Array(size));
+    const Numbers = shape.type === 'float16' ? Uint16Array : Float32Array;
+    this.#rooms = Array.from({ length: shape.tensors }, () => new Numbers(size));
   }
 
   /** Number of positions whose keys and values are here. */
@@ -38,8 +44,8 @@ export class KeyValueCache {
     return this.#rooms.reduce((sum, room) => sum + room.byteLength, 0);
   }
 
-  /** Each tensor's keys or values, [heads × length × width]: views that hold until the next change. */
-  views(): Float32Array[] {
+  /** Each tensor's keys or values, [heads × length × width], of the shape's type: views that hold until the next change. */
+  views(): KeyValues[] {
     const { heads, width } = this.shape;
     this.#space(this.#length);
     return this.#rooms.map((room) => room.subarray(0, heads * this.#length * width));
@@ -70,15 +76,15 @@ export class KeyValueCache {
 
   /**
    * Takes in the keys and values of the positions that come next.
-   * @param added of each tensor, [heads × count × width]
+   * @param added of each tensor, [heads × count × width], of the shape's type
    * @throws RangeError when there is no room for them
    */
-  append(added: readonly Float32Array[], count: number): void {
+  append(added: readonly KeyValues[], count: number): void {
     this.#write(added, count, count);
   }
 
   /** Writes the first `count` positions of each head of `source`, whose heads have `spacing` positions, after its own. */
-  #write(source: readonly Float32Array[], spacing: number, count: number): void {
+  #write(source: readonly KeyValues[], spacing: number, count: number): void {
     const { heads, width } = this.shape;
     const length = this.#length + count;
     if (length > this.capacity) {

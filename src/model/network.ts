@@ -5,7 +5,7 @@ import type { TokenScores } from '../loss/lossMap';
 import { topK } from '../loss/topK';
 import { ModelError } from './errors';
 import type { ModelFolder, ModelManifest } from './folder';
-import { KeyValueCache } from './keyValueCache';
+import { KeyValueCache, type KeyValueShape, type KeyValues } from './keyValueCache';
 import { createSessions, type NetworkOptions, type Runtime } from './sessions';
 
 /** Rows of next-token distributions. */
@@ -23,10 +23,19 @@ export interface DistributionRows {
 /** Rows that the head takes at once: bounds the [rows, V] matrices that live inside the graph. */
 const HEAD_ROWS = 256;
 
+/** A tensor's numbers as a cache keeps them: newer versions of Node have a type of their own for float16. */
+function numbersOf({ data }: Tensor, type: KeyValueShape['type']): KeyValues {
+  const { buffer, byteOffset, length } = data as Float32Array;
+  return type === 'float16'
+    ? new Uint16Array(buffer, byteOffset, length)
+    : new Float32Array(buffer, byteOffset, length);
+}
+
 /** A loaded model. One run at a time; a run blocks the thread. */
 export class Network {
   /** Of each layer's keys and values: `layer.key` or `layer.value`, as the graph's inputs and outputs end. */
   private readonly cacheNames: readonly string[];
+  private readonly cacheShape: KeyValueShape;
 
   private constructor(
     readonly manifest: ModelManifest,
@@ -38,6 +47,13 @@ export class Network {
       `${layer}.key`,
       `${layer}.value`,
     ]).flat();
+    const keys = backbone.inputMetadata.find(({ name }) => name === `past_key_values.${this.cacheNames[0]}`);
+    this.cacheShape = {
+      type: keys?.isTensor && keys.type === 'float16' ? 'float16' : 'float32',
+      tensors: this.cacheNames.length,
+      heads: manifest.keyValueHeads,
+      width: manifest.headDim,
+    };
   }
 
   /**
@@ -56,8 +72,7 @@ export class Network {
 
   /** Room for the keys and values of a context of so many positions. */
   newCache(capacity: number): KeyValueCache {
-    const { keyValueHeads: heads, headDim: width } = this.manifest;
-    return new KeyValueCache({ tensors: this.cacheNames.length, heads, width }, capacity);
+    return new KeyValueCache(this.cacheShape, capacity);
   }
 
   /**
@@ -69,7 +84,8 @@ export class Network {
    */
   async run(ids: Uint32Array, past?: KeyValueCache): Promise<Float32Array> {
     const { Tensor } = this.runtime;
-    const { hidden, keyValueHeads, headDim } = this.manifest;
+    const { hidden } = this.manifest;
+    const { type, heads, width } = this.cacheShape;
     const before = past?.length ?? 0;
     const length = before + ids.length;
     if (past && length > past.capacity) {
@@ -79,10 +95,9 @@ export class Network {
       input_ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]),
       attention_mask: new Tensor('int64', new BigInt64Array(length).fill(1n), [1, length]),
     };
-    const views = past?.views();
+    const views = (past ?? this.newCache(0)).views();
     for (const [index, name] of this.cacheNames.entries()) {
-      const data = views?.[index] ?? new Float32Array();
-      feeds[`past_key_values.${name}`] = new Tensor('float32', data, [1, keyValueHeads, before, headDim]);
+      feeds[`past_key_values.${name}`] = new Tensor(type, views[index], [1, heads, before, width]);
     }
     const added = past ? this.cacheNames.map((name) => `added.${name}`) : [];
     const results = await this.backbone.run(feeds, ['hidden_states', ...added]);
@@ -95,7 +110,7 @@ export class Network {
       );
     }
     past?.append(
-      added.map((name) => results[name].data as Float32Array),
+      added.map((name) => numbersOf(results[name], type)),
       ids.length,
     );
     return values;

@@ -21,8 +21,8 @@ export interface NetworkOptions {
   readonly provider: string;
   /** CPU threads inside one operator. */
   readonly threads: number;
-  /** How the weights are kept in memory; as in the file where the folder has no other graph. */
-  readonly weights: WeightsInMemory;
+  /** Which of the folder's graphs; the one with the weights as on disk where it does not have that. */
+  readonly weights: NetworkForm;
 }
 
 /**
@@ -31,6 +31,9 @@ export interface NetworkOptions {
  * faster yet.
  */
 export type WeightsInMemory = 'quantized' | ComputedWeights;
+
+/** A form of the network: by its weights; or, for GPUs, weights as on disk and the backbone in half precision. */
+export type NetworkForm = WeightsInMemory | 'float16';
 
 /** Weights that are in no file: they are computed from the 4-bit ones when the model is loaded. */
 export type ComputedWeights = 'float32' | 'int8';
@@ -179,7 +182,7 @@ export async function createSessions(
   folder: ModelFolder,
   options: NetworkOptions,
 ): Promise<{ readonly backbone: InferenceSession; readonly head: InferenceSession }> {
-  const { graphs } = folder.manifest;
+  const { graphs, float16 } = folder.manifest;
   const { weights } = options;
   const create = (graph: string, computed: ComputedGraph | undefined): Promise<InferenceSession> => {
     if (!computed) {
@@ -189,9 +192,10 @@ export async function createSessions(
     collect();
     return createSession(runtime, folder.file(computed.graph), options, { externalData: computed.external });
   };
+  const isComputed = weights === 'float32' || weights === 'int8';
   const backbone = await create(
-    graphs.backbone,
-    weights === 'quantized' ? undefined : await computeBackbone(folder, weights),
+    weights === 'float16' && float16 ? float16.backbone : graphs.backbone,
+    isComputed ? await computeBackbone(folder, weights) : undefined,
   );
   // The runtime has copies of its own.
   collect();

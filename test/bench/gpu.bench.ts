@@ -1,14 +1,21 @@
 /**
  * How fast documents are scored on this machine's GPU: tokens per second with every execution provider that runs the
- * model correctly here, as a multiple of the CPU's and of PyTorch's on the same GPU (bfloat16 forward and cross_entropy).
- * Where there is no GPU, or one that computes wrong numbers, that is said and nothing is measured.
+ * model correctly here, in half precision and in float32, as a multiple of the CPU's and of PyTorch's on the same GPU
+ * (bfloat16 forward and cross_entropy). Where there is no GPU, or one that computes wrong numbers, that is said and
+ * nothing is measured.
  *
  *   npm run bench -- gpu
  *   SURPRISAL_PYTHON=python3      a Python with PyTorch and transformers; without one, PyTorch is left out
  *   SURPRISAL_BENCH_REPEATS=5     that many repeats instead of 3
  */
 import { graphics } from 'systeminformation';
-import { PROVIDER_NAMES, type Provider, physicalCores, providersOf } from '../../src/model/devices';
+import {
+  PROVIDER_NAMES,
+  type Provider,
+  physicalCores,
+  providersOf,
+  type WeightsChoice,
+} from '../../src/model/devices';
 import { openModelFolder } from '../../src/model/folder';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { MODEL } from '../support/paths';
@@ -23,16 +30,28 @@ const REPEATS = Number(process.env.SURPRISAL_BENCH_REPEATS) || 3;
 /** Half of the model's context window: one forward pass for PyTorch, three pages for Surprisal. */
 const TOKENS = 4096;
 
-/** The providers that run the model on a GPU here; of the others, why not. */
-async function usableProviders(): Promise<Provider[]> {
-  const usable: Provider[] = [];
+/** The CPU with the weights that it takes by itself. */
+const CPU: Form = { name: PROVIDER_NAMES.cpu, provider: 'cpu', weights: 'auto' };
+
+/** What the engine is asked for. */
+interface Form {
+  readonly name: string;
+  readonly provider: Provider;
+  readonly weights: WeightsChoice;
+}
+
+/** The providers that run the model on a GPU here, each as it is and in float32; of the others, why not. */
+async function usableForms(): Promise<Form[]> {
+  const usable: Form[] = [];
   for (const provider of providersOf(process.platform, process.arch) ?? []) {
     if (provider === 'cpu') {
       continue;
     }
     try {
       await measure({ name: 'trial', text: WARM_UP, tokens: 0 }, provider, { threads: 0 });
-      usable.push(provider);
+      const name = PROVIDER_NAMES[provider];
+      usable.push({ name, provider, weights: 'auto' });
+      usable.push({ name: `${name}, float32`, provider, weights: 'quantized' });
     } catch (error) {
       // It begins with the provider's name.
       console.log((error as Error).message);
@@ -53,8 +72,8 @@ async function graphicsDevices(): Promise<string> {
 async function main(): Promise<void> {
   const before = machine();
   const devices = await graphicsDevices();
-  const providers = await usableProviders();
-  if (providers.length === 0) {
+  const forms = await usableForms();
+  if (forms.length === 0) {
     console.log(`There is no GPU here to measure (${devices}).`);
     return;
   }
@@ -75,15 +94,15 @@ async function main(): Promise<void> {
       const note = (name: string, { tokensScored, seconds }: Omit<Measurement, 'meanNats'>) =>
         rates.set(name, [...(rates.get(name) ?? []), tokensScored / seconds]);
       for (let repeat = 0; repeat < REPEATS; repeat++) {
-        for (const provider of [...providers, 'cpu' as const]) {
-          note(PROVIDER_NAMES[provider], await measure(document, provider, { threads: physicalCores() }));
+        for (const { name, provider, weights } of [...forms, CPU]) {
+          note(name, await measure(document, provider, { threads: physicalCores(), weights }));
         }
         if (pytorch) {
           note('PyTorch', await pytorch.measure(document, ids));
         }
       }
       for (const [name, samples] of rates) {
-        const others = [PROVIDER_NAMES.cpu, 'PyTorch'].filter((other) => other !== name && rates.has(other));
+        const others = [CPU.name, 'PyTorch'].filter((other) => other !== name && rates.has(other));
         rows.push({
           name: `${document.name}: ${name}`,
           unit: 'tokens/s',

@@ -91,6 +91,19 @@ describe('model folder', () => {
     await fails('model-invalid', 'verification');
   });
 
+  it('refuses half precision without a graph for it', async () => {
+    for (const float16 of [null, {}, { backbone: 'onnx/no.onnx' }]) {
+      await change((manifest) => {
+        manifest.float16 = float16;
+      });
+      await fails('model-invalid', '"float16"');
+    }
+    await change((manifest) => {
+      manifest.float16 = { backbone: 'onnx/backbone.onnx' };
+    });
+    assert.ok((await openModelFolder(folder)).manifest.float16);
+  });
+
   it('refuses weights to be computed of which it is not said how', async () => {
     const { float32, int8 } = JSON.parse(await readFile(join(MODEL, MANIFEST), 'utf8'));
     await change((manifest) => {

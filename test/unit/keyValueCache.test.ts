@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { KeyValueCache } from '../../src/model/keyValueCache';
+import { KeyValueCache, type KeyValueShape, type KeyValues } from '../../src/model/keyValueCache';
 
-const SHAPE = { tensors: 2, heads: 3, width: 2 };
+const SHAPE = { type: 'float32', tensors: 2, heads: 3, width: 2 } as const;
 const CAPACITY = 12;
 
 /** A number that says which tensor, head, position and component it is of. */
@@ -10,7 +10,7 @@ const mark = (tensor: number, head: number, position: number, component: number)
   tensor + 10 * head + 100 * component + 1000 * position;
 
 /** What a run of the backbone gives for positions that are marked so: [heads × count × width] per tensor. */
-function run(positions: readonly number[]): Float32Array[] {
+function run(positions: readonly number[], type: KeyValueShape['type'] = 'float32'): KeyValues[] {
   const { tensors, heads, width } = SHAPE;
   return Array.from({ length: tensors }, (_, tensor) => {
     const values: number[] = [];
@@ -21,7 +21,7 @@ function run(positions: readonly number[]): Float32Array[] {
         }
       }
     }
-    return Float32Array.from(values);
+    return type === 'float32' ? Float32Array.from(values) : Uint16Array.from(values);
   });
 }
 
@@ -67,8 +67,22 @@ describe('key-value cache', () => {
     );
   });
 
+  it('keeps the bits of float16 numbers', () => {
+    const shape = { ...SHAPE, type: 'float16' } as const;
+    const cache = new KeyValueCache(shape, CAPACITY);
+    cache.append(run([1, 2, 3], 'float16'), 3);
+    cache.truncate(2);
+    cache.append(run([4], 'float16'), 1);
+    assert.deepEqual(cache.views(), run([1, 2, 4], 'float16'));
+    const other = new KeyValueCache(shape, CAPACITY);
+    other.takeFrom(cache, 1);
+    assert.deepEqual(other.views(), run([1], 'float16'));
+  });
+
   it('says how much it takes', () => {
     assert.equal(new KeyValueCache(SHAPE, CAPACITY).bytes, 4 * 2 * 3 * 2 * CAPACITY);
+    const half = new KeyValueCache({ ...SHAPE, type: 'float16' }, CAPACITY);
+    assert.equal(half.bytes, 2 * 2 * 3 * 2 * CAPACITY);
   });
 
   it('drops and takes no more positions than there are', () => {

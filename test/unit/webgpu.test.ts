@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Engine } from '../../src/engine/client';
+import { Engine, type EngineOptions } from '../../src/engine/client';
 import { openModelFolder } from '../../src/model/folder';
 import { ENGINE_HOST, FIXTURES, ROOT, TINY_MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
@@ -19,6 +19,29 @@ describe('WebGPU on software Vulkan', function () {
     assert.ok(found.env, `software Vulkan is needed: ${found.reason}`);
     environment = found.env;
   });
+
+  /** Does something with an engine that may take any device, and software Vulkan among them. */
+  async function withEngine(
+    options: Pick<EngineOptions, 'trialLimit'>,
+    use: (engine: Engine) => Promise<void>,
+  ): Promise<void> {
+    const before = { ...process.env };
+    Object.assign(process.env, environment);
+    const settings = { folder: TINY_MODEL, device: 'auto', threads: 2 } as const;
+    const engine = new Engine({ hostPath: ENGINE_HOST, settings, ...options });
+    try {
+      await use(engine);
+    } finally {
+      for (const key of Object.keys(environment)) {
+        if (before[key] === undefined) {
+          delete process.env[key];
+        } else {
+          process.env[key] = before[key];
+        }
+      }
+      await engine.stop();
+    }
+  }
 
   /** What compare-providers.mjs prints for a graph and its inputs. */
   async function compare(...files: readonly string[]): Promise<{
@@ -76,13 +99,7 @@ describe('WebGPU on software Vulkan', function () {
   });
 
   it('is noticed to compute attention wrongly, and is left for the CPU', async () => {
-    const before = { ...process.env };
-    Object.assign(process.env, environment);
-    const engine = new Engine({
-      hostPath: ENGINE_HOST,
-      settings: { folder: TINY_MODEL, device: 'auto', threads: 2 },
-    });
-    try {
+    await withEngine({}, async (engine) => {
       const { device, degraded } = await engine.ensureReady();
       assert.equal(device.provider, 'cpu');
       assert.equal(degraded, undefined, 'the user asked for no device in particular');
@@ -94,15 +111,20 @@ describe('WebGPU on software Vulkan', function () {
       assert.ok(state.kind === 'ready');
       assert.equal(state.device.provider, 'cpu');
       assert.match(state.degraded ?? '', /WebGPU: computes wrong numbers/);
-    } finally {
-      for (const key of Object.keys(environment)) {
-        if (before[key] === undefined) {
-          delete process.env[key];
-        } else {
-          process.env[key] = before[key];
-        }
-      }
-      await engine.stop();
-    }
+    });
+  });
+
+  it('is left for the CPU when it takes too long', async () => {
+    await withEngine({ trialLimit: 20 }, async (engine) => {
+      const { device, degraded } = await engine.ensureReady();
+      assert.equal(device.provider, 'cpu');
+      assert.equal(degraded, undefined);
+      assert.match(
+        device.reasons.join('\n'),
+        /WebGPU: did not compute the verification page within 0\.02 s\.\nCPU: /,
+      );
+      const { map } = await scoreText(engine, 'a', 'x = 1\n');
+      assert.ok(map.complete);
+    });
   });
 });

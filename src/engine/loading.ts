@@ -1,0 +1,274 @@
+/** Loads a model on the fastest device that computes it right, and says why on this one. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import {
+  availableMemory,
+  chooseWeights,
+  DEVICE_TOLERANCE,
+  formsFor,
+  hasGraphicsDevice,
+  INT8_TOLERANCE,
+  PROVIDER_NAMES,
+  type Provider,
+  pageRate,
+  physicalCores,
+  processorName,
+  providersOf,
+  type Tolerance,
+  verify,
+  type WeightsChoice,
+} from '../model/devices';
+import { ModelError } from '../model/errors';
+import type { ModelFolder } from '../model/folder';
+import { Network } from '../model/network';
+import { addsBytesExactly, type NetworkOptions, type Runtime } from '../model/sessions';
+import type { DeviceInfo, LoadRequest } from './protocol';
+
+/** Cores up to which all are used: on so few, leaving one idle would cost half of the speed. */
+const FEW_CORES = 2;
+
+/** Tokens a second from which on a device is taken without a look at the CPU, which is hardly ever as fast. */
+const FAST = 4000;
+
+/** What is asked for. */
+export type Wanted = Pick<LoadRequest, 'device' | 'excluded' | 'threads' | 'weights'>;
+
+/** Who hears about the loading. */
+export interface LoadingListener {
+  log(line: string): void;
+  /** A device is about to be tried, or (undefined) has been. */
+  trying(provider: Provider | undefined): void;
+}
+
+/** A model on a device. */
+export interface Loaded {
+  readonly network: Network;
+  readonly device: DeviceInfo;
+  /** Why it is not what was asked for. */
+  readonly degraded: string | undefined;
+}
+
+/**
+ * Loads the model on the device that was asked for, or on the fastest one. Every device but the CPU must first compute
+ * the manifest's verification page correctly; one that does not is left for the next, and at last the CPU.
+ * @throws ModelError when no device can run the model
+ */
+export async function loadOnDevice(
+  runtime: Runtime,
+  folder: ModelFolder,
+  wanted: Wanted,
+  listener: LoadingListener,
+): Promise<Loaded> {
+  const available = providersOf(process.platform, process.arch);
+  if (!available) {
+    throw new ModelError(
+      'platform',
+      `There is no ONNX Runtime for ${process.platform} ${process.arch}.`,
+      'Use Windows, Linux or a Mac with Apple silicon.',
+    );
+  }
+  return new Loading(runtime, folder, wanted, listener).onOneOf(available);
+}
+
+/** What became of a network on the verification page. */
+interface Trial {
+  /** The network, if it may be trusted. */
+  readonly network?: Network;
+  /** How far off it is: `mean difference 0.0021 nats, largest 0.013`. */
+  readonly difference: string;
+  /** Tokens a second, where it was timed. */
+  readonly rate: number | undefined;
+}
+
+class Loading {
+  readonly #threads: number;
+  /** Why a device was taken, and the others were not. */
+  readonly #reasons: string[] = [];
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly folder: ModelFolder,
+    private readonly wanted: Wanted,
+    private readonly listener: LoadingListener,
+  ) {
+    const cores = physicalCores();
+    this.#threads = wanted.threads > 0 ? wanted.threads : cores > FEW_CORES ? cores - 1 : cores;
+  }
+
+  async onOneOf(available: readonly Provider[]): Promise<Loaded> {
+    const { device } = this.wanted;
+    const asked = device === 'auto' || device === 'cpu' ? undefined : device;
+    for (const provider of asked ? [asked] : device === 'cpu' ? [] : available) {
+      const why = provider === 'cpu' ? undefined : this.#whyNotTried(provider, available);
+      if (why !== undefined) {
+        this.#reasons.push(`${PROVIDER_NAMES[provider]}: ${why}`);
+      } else if (provider !== 'cpu') {
+        this.listener.trying(provider);
+        const trial = await this.#tryDevice(provider, asked === undefined);
+        this.listener.trying(undefined);
+        if (trial?.network) {
+          const onDevice = { network: trial.network, device: this.#about(provider), degraded: undefined };
+          return trial.rate === undefined ? onDevice : this.#fasterOf(onDevice, trial.rate);
+        }
+      }
+    }
+    if (this.wanted.excluded.cpu !== undefined) {
+      throw new ModelError('device', 'No device can run the model.', 'Choose the CPU in the settings.');
+    }
+    const { network, missed } = await this.#loadOnCpu();
+    return { network, device: this.#about('cpu'), degraded: asked ? this.#reasons[0] : missed };
+  }
+
+  #about(provider: Provider): DeviceInfo {
+    const name = provider === 'cpu' ? processorName() : PROVIDER_NAMES[provider];
+    return { provider, name, threads: this.#threads, reasons: this.#reasons };
+  }
+
+  #whyNotTried(provider: Provider, available: readonly Provider[]): string | undefined {
+    if (!available.includes(provider)) {
+      return `not in ONNX Runtime's build for ${process.platform} ${process.arch}.`;
+    }
+    if (provider === 'cuda' && !isCudaInstalled()) {
+      return 'its files are not installed.';
+    }
+    if (this.wanted.device === 'auto' && !hasGraphicsDevice()) {
+      return 'not usable here (no graphics device was found).';
+    }
+    return this.wanted.excluded[provider];
+  }
+
+  /** Loads the model on a device in the fastest form that is right there. */
+  async #tryDevice(provider: Provider, isTimed: boolean): Promise<Trial | undefined> {
+    const failures = new Set<string>();
+    for (const weights of formsFor(provider, this.wanted.weights, this.folder.manifest)) {
+      const precision = weights === 'float16' ? 'half precision' : 'float32';
+      try {
+        const options: NetworkOptions = { provider, threads: this.#threads, weights };
+        const trial = await this.#loadVerified(options, DEVICE_TOLERANCE, isTimed);
+        if (trial.network) {
+          const right = `computes the verification page correctly in ${precision} (${trial.difference})`;
+          this.#reasons.push(`${PROVIDER_NAMES[provider]}: ${[right, ...failures].join('; ')}.`);
+          return trial;
+        }
+        const page = `${trial.difference} on the verification page`;
+        failures.add(`computes wrong numbers${weights === 'float16' ? ` in ${precision}` : ''} (${page})`);
+      } catch (error) {
+        failures.add(this.#failureOf(error));
+      }
+    }
+    this.#reasons.push(`${PROVIDER_NAMES[provider]}: ${[...failures].join('; ')}.`);
+    return undefined;
+  }
+
+  /** What a library said, as short as a menu wants it; the whole goes to the log. */
+  #failureOf(error: unknown): string {
+    const cause = error instanceof ModelError ? error.cause : error;
+    const message = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0];
+    this.listener.log(message);
+    if (/requires f16/i.test(message)) {
+      return 'has no half precision';
+    }
+    if (/adapter|vulkan|WebGpuContext/i.test(message)) {
+      return 'not usable here (no graphics device was found)';
+    }
+    if (/shared library|dlopen|LoadLibrary|cannot open shared object/i.test(message)) {
+      return 'not usable here (its libraries cannot be loaded)';
+    }
+    return `not usable here (${message.replace(/^.*:\s+/, '').slice(0, 120)})`;
+  }
+
+  /** What was loaded on a device, where it scores so many tokens a second, or the same on the CPU if that is faster. */
+  async #fasterOf(onDevice: Loaded, rate: number): Promise<Loaded> {
+    const { manifest } = this.folder;
+    const name = onDevice.device.name;
+    if (rate >= FAST) {
+      this.#reasons.push(`${name}: ${describeRate(rate)}.`);
+      return onDevice;
+    }
+    const { network, missed } = await this.#loadOnCpu();
+    // The first time warms it up.
+    await pageRate(network, manifest);
+    const cpuRate = await pageRate(network, manifest);
+    const rates = `${describeRate(rate)}, against ${describeRate(cpuRate)} on the CPU`;
+    if (rate >= cpuRate) {
+      await network.release();
+      this.#reasons.push(`${name}: ${rates}.`);
+      return onDevice;
+    }
+    await onDevice.network.release();
+    this.#reasons.push(`${name}: slower here (${rates}).`);
+    return { network, device: this.#about('cpu'), degraded: missed };
+  }
+
+  /**
+   * Loads the model on the CPU, with the weights that were asked for if they can be had.
+   * @returns the network, and why its weights are not those that were asked for
+   */
+  async #loadOnCpu(): Promise<{ readonly network: Network; readonly missed: string | undefined }> {
+    const cores = physicalCores();
+    const threads = this.#threads;
+    this.#reasons.push(`CPU: ${threads} ${threads === 1 ? 'thread' : 'threads'} on ${cores} cores.`);
+    let choice: WeightsChoice = this.wanted.weights;
+    let missed: string | undefined;
+    if (choice === 'int8') {
+      const tried = await this.#tryInt8();
+      this.#reasons.push(tried.reason);
+      if (tried.network) {
+        return { network: tried.network, missed };
+      }
+      missed = tried.reason;
+      choice = 'auto';
+    }
+    const { weights, reason } = chooseWeights(choice, this.folder.manifest, availableMemory());
+    this.#reasons.push(reason);
+    return { network: await this.#load({ provider: 'cpu', threads, weights }), missed };
+  }
+
+  /** Loads the model with 8-bit weights, if the processor multiplies them right. */
+  async #tryInt8(): Promise<Pick<Trial, 'network'> & { readonly reason: string }> {
+    const { int8, name } = this.folder.manifest;
+    if (!int8) {
+      return { reason: `8-bit weights: ${name} has none.` };
+    }
+    if (!(await addsBytesExactly(this.runtime, this.folder.file(int8.products)))) {
+      return { reason: '8-bit weights: this processor has no instruction for 8-bit products (VNNI).' };
+    }
+    const options: NetworkOptions = { provider: 'cpu', threads: this.#threads, weights: 'int8' };
+    const { network, difference } = await this.#loadVerified(options, INT8_TOLERANCE, false);
+    return network
+      ? { network, reason: `Weights: 8-bit, as set (${difference} on the verification page).` }
+      : { reason: `8-bit weights: they give other numbers here (${difference} on the verification page).` };
+  }
+
+  #load(options: NetworkOptions): Promise<Network> {
+    return Network.load(this.runtime, this.folder, options);
+  }
+
+  /** Loads the model and has it compute the verification page, and once more to time it. */
+  async #loadVerified(options: NetworkOptions, tolerance: Tolerance, isTimed: boolean): Promise<Trial> {
+    const { manifest } = this.folder;
+    const network = await this.#load(options);
+    let isTrusted = false;
+    try {
+      const { passed, mean, largest } = await verify(network, manifest, tolerance);
+      const difference = `mean difference ${mean.toPrecision(2)} nats, largest ${largest.toPrecision(2)}`;
+      const rate = passed && isTimed ? await pageRate(network, manifest) : undefined;
+      isTrusted = passed;
+      return { ...(passed ? { network } : {}), difference, rate };
+    } finally {
+      if (!isTrusted) {
+        await network.release();
+      }
+    }
+  }
+}
+
+function describeRate(tokensPerSecond: number): string {
+  return `${Math.round(tokensPerSecond)} tokens a second`;
+}
+
+/** CUDA's part of ONNX Runtime is an optional download; asking for it without would only fail with noise. */
+function isCudaInstalled(): boolean {
+  const folder = join(dirname(require.resolve('onnxruntime-node/package.json')), 'bin', 'napi-v6');
+  return existsSync(join(folder, process.platform, process.arch, 'libonnxruntime_providers_cuda.so'));
+}
