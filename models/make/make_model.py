@@ -90,8 +90,8 @@ def outliers_of(model, ids: list[int]) -> dict[str, list[int]]:
 def write_graphs(weights: SmolLM2, outliers: dict[str, list[int]], folder: Path) -> dict:
     """The graphs and their data: the embedding once, the layers in two halves of equal size.
 
-    Gives what the manifest says of the other forms of the backbone: of those whose weights are computed when they are
-    loaded, the files that they name, and what they are handed.
+    Gives what the manifest says of the network's other forms: of those whose weights are computed when they are loaded,
+    the files that they name, and what they are handed.
     """
     embedding_file = graphs.DataFile("embedding.bin")
     halves = [graphs.DataFile("backbone-1.bin"), graphs.DataFile("backbone-2.bin")]
@@ -132,12 +132,15 @@ def write_graphs(weights: SmolLM2, outliers: dict[str, list[int]], folder: Path)
         named[file] = sorted(backbone.data_files())
     graphs.int8_products().write(folder / "int8-products.onnx")
     graphs.head(embedding, doc).write(folder / "head.onnx")
+    small_embedding = graphs.SmallEmbedding(weights.embedding, embedding_file)
+    graphs.head(small_embedding, doc).write(folder / "head-quantized.onnx")
     int8_embedding = graphs.Int8Embedding(weights.embedding, embedding_file, outliers["head"])
     int8_head = graphs.head(int8_embedding, doc)
     int8_head.write(folder / "head-int8.onnx")
     for file in (embedding_file, *halves):
         file.write(folder)
     return {
+        "quantized": {"head": "onnx/head-quantized.onnx"},
         "float16": {"backbone": "onnx/backbone-float16.onnx"},
         "float32": {
             "backbone": "onnx/backbone-float32.onnx",

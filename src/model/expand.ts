@@ -19,27 +19,25 @@ export interface QuantizedMatrix {
 
 /**
  * Computes a matrix's weights, each rounded once to float32.
- * @returns [N × K] row-major
- * @throws RangeError when the parts do not fit each other
+ * @param weights room for them
+ * @returns [N × K] row-major, in that room
+ * @throws RangeError when the parts do not fit each other, or the room does not fit them
  */
-export function expand({
-  rows,
-  columns,
-  values,
-  scales,
-  minimums,
-}: QuantizedMatrix): Float32Array<ArrayBuffer> {
+export function expand(
+  { rows, columns, values, scales, minimums }: QuantizedMatrix,
+  weights = new Float32Array(rows * columns),
+): Float32Array<ArrayBuffer> {
   const blocks = (rows * columns) / BLOCK;
   if (
     columns % BLOCK !== 0 ||
     values.length !== (rows * columns) / 2 ||
     scales.length !== blocks ||
-    minimums.length !== blocks
+    minimums.length !== blocks ||
+    weights.length !== rows * columns
   ) {
     throw new RangeError(`the blocks of a matrix of ${rows} × ${columns} weights do not fit it`);
   }
   const halves = float16Values();
-  const weights = new Float32Array(rows * columns);
   /** The sixteen values that a block's weights can have. */
   const levels = new Float32Array(16);
   let at = 0;
@@ -72,15 +70,23 @@ export interface ByteMatrix {
 
 /**
  * Computes a matrix's weights, which float32 holds exactly.
- * @returns [N × K] row-major
- * @throws RangeError when the parts do not fit each other
+ * @param weights room for them
+ * @returns [N × K] row-major, in that room
+ * @throws RangeError when the parts do not fit each other, or the room does not fit them
  */
-export function expandBytes({ columns, values, scales }: ByteMatrix): Float32Array<ArrayBuffer> {
-  if (columns % BLOCK !== 0 || values.length % columns !== 0 || scales.length !== values.length / BLOCK) {
+export function expandBytes(
+  { columns, values, scales }: ByteMatrix,
+  weights = new Float32Array(values.length),
+): Float32Array<ArrayBuffer> {
+  if (
+    columns % BLOCK !== 0 ||
+    values.length % columns !== 0 ||
+    scales.length !== values.length / BLOCK ||
+    weights.length !== values.length
+  ) {
     throw new RangeError(`the blocks of a matrix of ${columns} columns do not fit it`);
   }
   const halves = float16Values();
-  const weights = new Float32Array(values.length);
   for (let at = 0; at < weights.length; at++) {
     weights[at] = halves[scales[Math.floor(at / BLOCK)]] * (values[at] - 128);
   }

@@ -27,6 +27,11 @@ export interface ModelManifest {
   readonly separatorTokenId: number;
   /** The ONNX files, relative to the folder. */
   readonly graphs: { readonly backbone: string; readonly head: string };
+  /** For a CPU, the head whose matrix stays in memory as it is on disk, where the folder has one. */
+  readonly quantized?: {
+    /** The ONNX file, relative to the folder. */
+    readonly head: string;
+  };
   /** The backbone that computes in half precision, where the folder has one. */
   readonly float16?: {
     /** The ONNX file, relative to the folder. */
@@ -211,8 +216,13 @@ function validate(file: string, value: unknown): ModelManifest {
       throw invalid(file, `lacks "graphs.${key}", or does not list it among its files`);
     }
   }
-  if (record.float16 !== undefined && !isFloat16Backbone(record.float16, files)) {
-    throw invalid(file, 'has a "float16" that names no graph among its files');
+  for (const [key, graph] of [
+    ['quantized', 'head'],
+    ['float16', 'backbone'],
+  ]) {
+    if (record[key] !== undefined && !namesGraph(record[key], graph, files)) {
+      throw invalid(file, `has a "${key}" that names no ${graph} among its files`);
+    }
   }
   if (record.float32 !== undefined && !isFloat32Backbone(record.float32, files)) {
     throw invalid(file, 'has a "float32" that does not say where its matrices come from');
@@ -254,9 +264,10 @@ function isBeside(graph: string, name: unknown, files: Record<string, unknown>):
   return typeof name === 'string' && posix.join(posix.dirname(graph), name) in files;
 }
 
-function isFloat16Backbone(value: unknown, files: Record<string, unknown>): boolean {
-  const { backbone } = (value ?? {}) as Partial<NonNullable<ModelManifest['float16']>>;
-  return typeof backbone === 'string' && backbone in files;
+/** Whether a value is a record with the name of one of the files under a key. */
+function namesGraph(value: unknown, key: string, files: Record<string, unknown>): boolean {
+  const graph = ((value ?? {}) as Record<string, unknown>)[key];
+  return typeof graph === 'string' && graph in files;
 }
 
 function isFloat32Backbone(value: unknown, files: Record<string, unknown>): value is Float32Backbone {

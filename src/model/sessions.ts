@@ -72,14 +72,21 @@ export async function computeBackbone(
   const { matrices } = float32;
   const files = new GraphFiles(file(chosen.backbone));
   const external = await files.named(chosen.data);
+  // One room for all that is needed no longer than a matrix is rounded.
+  const room = new Float32Array(weights === 'int8' ? Math.max(0, ...matrices.map(sizeOf)) : 0);
   for (const name of new Set(matrices.map((recipe) => recipe.file))) {
     const blocks = await files.read(name);
     for (const recipe of matrices.filter((candidate) => candidate.file === name)) {
-      const exact = expand(blocksOf(recipe, blocks));
+      const matrix = blocksOf(recipe, blocks);
       external.push(
         ...(weights === 'float32'
-          ? [{ path: `${recipe.name}.float32`, data: bytesOf(exact) }]
-          : inInt8(recipe.name, exact, recipe.columns, int8?.outliers[recipe.name] ?? [])),
+          ? [{ path: `${recipe.name}.float32`, data: bytesOf(expand(matrix)) }]
+          : inInt8(
+              recipe.name,
+              expand(matrix, room.subarray(0, sizeOf(recipe))),
+              recipe.columns,
+              int8?.outliers[recipe.name] ?? [],
+            )),
       );
     }
   }
@@ -100,16 +107,23 @@ async function computeHead({ manifest: { int8 }, file }: ModelFolder): Promise<C
   const external = await files.named(data);
   const bytes = await files.read(matrix.file);
   const perRow = columns / BLOCK;
+  const room = new Float32Array(part * columns);
   for (let start = 0; start < rows; start += part) {
     const count = Math.min(part, rows - start);
-    const exact = expandBytes({
+    const blocks = {
       columns,
       values: bytes.subarray(matrix.values + start * columns, matrix.values + (start + count) * columns),
       scales: halvesAt(bytes, matrix.scales + 2 * start * perRow, count * perRow),
-    });
+    };
+    const exact = expandBytes(blocks, room.subarray(0, count * columns));
     external.push(...inInt8(`head.${start}`, exact, columns, int8.outliers.head));
   }
   return { graph, external };
+}
+
+/** The number of a matrix's weights. */
+function sizeOf({ rows, columns }: MatrixRecipe): number {
+  return rows * columns;
 }
 
 /** The data files beside a graph, each read once. */
@@ -182,11 +196,12 @@ export async function createSessions(
   folder: ModelFolder,
   options: NetworkOptions,
 ): Promise<{ readonly backbone: InferenceSession; readonly head: InferenceSession }> {
-  const { graphs, float16 } = folder.manifest;
-  const { weights } = options;
+  const { graphs, float16, quantized } = folder.manifest;
+  const { weights, provider } = options;
   const create = (graph: string, computed: ComputedGraph | undefined): Promise<InferenceSession> => {
     if (!computed) {
-      return createSession(runtime, folder.file(graph), options, {});
+      const isExpanded = graph === graphs.head;
+      return createSession(runtime, folder.file(graph), options, { isExpanded });
     }
     // What the weights were computed from.
     collect();
@@ -200,7 +215,10 @@ export async function createSessions(
   // The runtime has copies of its own.
   collect();
   try {
-    const head = await create(graphs.head, weights === 'int8' ? await computeHead(folder) : undefined);
+    const head = await create(
+      weights === 'quantized' && provider === 'cpu' && quantized ? quantized.head : graphs.head,
+      weights === 'int8' ? await computeHead(folder) : undefined,
+    );
     collect();
     return { backbone, head };
   } catch (error) {
@@ -234,16 +252,22 @@ export async function addsBytesExactly(runtime: Runtime, products: string): Prom
   return sums.every((sum, i) => sum === 255 * inner * signed[i % columns]);
 }
 
+/** What one graph's session has of its own. */
+interface OwnOptions {
+  readonly externalData?: readonly ExternalData[];
+  /** Whether an 8-bit matrix becomes float32 while constants are folded. */
+  readonly isExpanded?: boolean;
+}
+
 /**
  * Creates the session of a graph.
- * @param own options beside those that all graphs have
  * @throws ModelError when the graph or the device cannot be used
  */
 async function createSession(
   runtime: Runtime,
   path: string,
   { provider, threads }: Pick<NetworkOptions, 'provider' | 'threads'>,
-  own: InferenceSession.SessionOptions,
+  { externalData, isExpanded = false }: OwnOptions,
 ): Promise<InferenceSession> {
   process.env[WITHOUT_TILES] ??= '1';
   try {
@@ -254,16 +278,18 @@ async function createSession(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
+      // The context grows from run to run: what is learned about one run's memory is of no use to another's.
+      enableMemPattern: false,
       logSeverityLevel: 3,
       extra: {
         session: {
-          // The head's 8-bit matrix becomes float32 while constants are folded, which leaves out its operator by default.
-          disable_quant_qdq: '1',
+          // By default the operator that makes a matrix float32 is left out when constants are folded.
+          disable_quant_qdq: isExpanded ? '1' : '0',
           // Backbone and head run in turn: one's threads must not wait for work on the cores that the other needs.
           force_spinning_stop: '1',
         },
       },
-      ...own,
+      ...(externalData ? { externalData } : {}),
     });
   } catch (error) {
     throw new ModelError(

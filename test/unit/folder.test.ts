@@ -91,18 +91,23 @@ describe('model folder', () => {
     await fails('model-invalid', 'verification');
   });
 
-  it('refuses half precision without a graph for it', async () => {
-    for (const float16 of [null, {}, { backbone: 'onnx/no.onnx' }]) {
+  for (const [form, graph] of [
+    ['quantized', 'head'],
+    ['float16', 'backbone'],
+  ]) {
+    it(`refuses "${form}" without a ${graph} for it`, async () => {
+      for (const wrong of [null, {}, { [graph]: 'onnx/no.onnx' }]) {
+        await change((manifest) => {
+          manifest[form] = wrong;
+        });
+        await fails('model-invalid', `"${form}"`);
+      }
       await change((manifest) => {
-        manifest.float16 = float16;
+        manifest[form] = { [graph]: `onnx/${graph}.onnx` };
       });
-      await fails('model-invalid', '"float16"');
-    }
-    await change((manifest) => {
-      manifest.float16 = { backbone: 'onnx/backbone.onnx' };
+      assert.ok(form in (await openModelFolder(folder)).manifest);
     });
-    assert.ok((await openModelFolder(folder)).manifest.float16);
-  });
+  }
 
   it('refuses weights to be computed of which it is not said how', async () => {
     const { float32, int8 } = JSON.parse(await readFile(join(MODEL, MANIFEST), 'utf8'));

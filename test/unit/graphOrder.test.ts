@@ -76,11 +76,16 @@ describe('order in which ONNX Runtime runs the graphs', function () {
     });
   }
 
-  it('scores one part of the vocabulary before it multiplies the next, and has never all logits', async () => {
-    const { head } = await operators('quantized');
-    const order = only(['Gemm', 'Exp'], head);
-    // Each part's exponentials follow its product; the last are those of the parts' weights.
-    const parts = Array.from({ length: 32 }, () => ['Gemm', 'Exp']).flat();
-    assert.deepEqual(order, [...parts, 'Exp']);
-  });
+  for (const [weights, part] of [
+    // The part's matrix becomes float32 in the run, or has become so when the graph was loaded.
+    ['quantized', ['DequantizeLinear', 'Gemm', 'Exp']],
+    ['float32', ['Gemm', 'Exp']],
+  ] as const) {
+    it(`scores one part of the vocabulary before it multiplies the next (${weights})`, async () => {
+      const { head } = await operators(weights);
+      const order = only(['DequantizeLinear', 'Gemm', 'Exp'], head);
+      // Each part's exponentials follow its product; the last are those of the parts' weights.
+      assert.deepEqual(order, [...Array.from({ length: 32 }, () => part).flat(), 'Exp']);
+    });
+  }
 });
