@@ -2,10 +2,11 @@
  * What a token costs in short and in long documents: time, and the most memory that the engine takes.
  *
  *   npm run bench -- length       some six minutes on two cores
- *   SURPRISAL_BENCH_REPEATS=3     that many repeats instead of 1
+ *   SURPRISAL_BENCH_REPEATS=3           that many repeats instead of 1
+ *   SURPRISAL_BENCH_WEIGHTS=quantized   these weights instead of those that the engine takes by itself
  */
 import { Engine } from '../../src/engine/client';
-import { physicalCores } from '../../src/model/devices';
+import { physicalCores, WEIGHTS_CHOICES, type WeightsChoice } from '../../src/model/devices';
 import { openModelFolder } from '../../src/model/folder';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { ENGINE_HOST, MODEL } from '../support/paths';
@@ -16,6 +17,7 @@ import { machine, type Row, report } from './report';
 import { codeOfTokens } from './sourceCode';
 
 const REPEATS = Number(process.env.SURPRISAL_BENCH_REPEATS) || 1;
+const WEIGHTS = (process.env.SURPRISAL_BENCH_WEIGHTS ?? 'auto') as WeightsChoice;
 
 /** Tokens of the document that each other one is measured between two runs of, and of the others. */
 const SHORT = 1024;
@@ -33,7 +35,8 @@ interface Cost {
 /** Scores a text with a process that has scored nothing but the warm-up. */
 function costOf(text: string, threads: number): Promise<Cost> {
   return withPeaks(async (peakOf) => {
-    const engine = new Engine({ hostPath: ENGINE_HOST, settings: { folder: MODEL, device: 'cpu', threads } });
+    const settings = { folder: MODEL, device: 'cpu', threads, weights: WEIGHTS } as const;
+    const engine = new Engine({ hostPath: ENGINE_HOST, settings });
     try {
       await scoreText(engine, 'warm-up', WARM_UP);
       engine.forget('warm-up');
@@ -51,6 +54,9 @@ function costOf(text: string, threads: number): Promise<Cost> {
 const microseconds = ({ seconds }: Cost, tokens: number) => (1e6 * seconds) / tokens;
 
 async function main(): Promise<void> {
+  if (!WEIGHTS_CHOICES.includes(WEIGHTS)) {
+    throw new Error(`SURPRISAL_BENCH_WEIGHTS is none of ${WEIGHTS_CHOICES.join(', ')}`);
+  }
   const before = machine();
   const folder = await openModelFolder(MODEL);
   const tokenizer = await ByteTokenizer.load(folder);
@@ -91,7 +97,8 @@ async function main(): Promise<void> {
     unit: 'MB',
     samples: shortPeaks.map((peak) => peak / 1e6),
   });
-  await report('length', { ...before, model: folder.manifest.name, threads: String(threads) }, rows);
+  const about = { ...before, model: folder.manifest.name, threads: String(threads), weights: WEIGHTS };
+  await report('length', about, rows);
 }
 
 main().catch((error: unknown) => {
