@@ -46,6 +46,13 @@ const SHUTDOWN_GRACE = 1500;
 /** The default of `trialLimit`. It is long because drivers compile at first. */
 const TRIAL_LIMIT = 60_000;
 
+/**
+ * For glibc: the size in bytes from which on a block goes back to the system when it is freed. By itself glibc raises it
+ * with the first large block that is freed, and what weights are computed from would stay in the process. No run
+ * allocates as much outside of ONNX Runtime's arena, so that none is slower.
+ */
+const ALLOCATION = { MALLOC_MMAP_THRESHOLD_: '655360' };
+
 interface PendingScore {
   readonly kind: 'score';
   readonly message: ScoreRequest;
@@ -303,7 +310,7 @@ export class Engine implements EngineApi {
       // A debugger of the parent must not be inherited, and Electron has to behave as Node. A collection gives the memory
       // of the weights back that were computed for ONNX Runtime.
       execArgv: ['--expose-gc'],
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      env: { ...ALLOCATION, ...process.env, ELECTRON_RUN_AS_NODE: '1' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;

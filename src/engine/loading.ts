@@ -51,7 +51,7 @@ export interface Loaded {
 /**
  * Loads the model on the device that was asked for, or on the fastest one. Every device but the CPU must first compute
  * the manifest's verification page correctly; one that does not is left for the next, and at last the CPU.
- * @throws ModelError when no device can run the model
+ * @throws ModelError when there is no ONNX Runtime for this platform, or the CPU cannot load the model
  */
 export async function loadOnDevice(
   runtime: Runtime,
@@ -111,9 +111,6 @@ class Loading {
           return trial.rate === undefined ? onDevice : this.#fasterOf(onDevice, trial.rate);
         }
       }
-    }
-    if (this.wanted.excluded.cpu !== undefined) {
-      throw new ModelError('device', 'No device can run the model.', 'Choose the CPU in the settings.');
     }
     const { network, missed } = await this.#loadOnCpu();
     return { network, device: this.#about('cpu'), degraded: asked ? this.#reasons[0] : missed };

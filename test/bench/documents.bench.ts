@@ -10,6 +10,7 @@
  *
  *   npm run bench -- documents                          1,024 and 4,096 tokens: some eight minutes on two cores
  *   SURPRISAL_BENCH=full npm run bench -- documents     and 16,384 tokens, all of it with one thread too: over an hour
+ *   SURPRISAL_BENCH_TOKENS=16384                        documents of that many tokens only, with all threads
  *   SURPRISAL_BENCH_REPEATS=5                           that many repeats of everything
  */
 import { physicalCores } from '../../src/model/devices';
@@ -133,14 +134,15 @@ async function main(): Promise<void> {
   const folder = await openModelFolder(MODEL);
   const tokenizer = await ByteTokenizer.load(folder);
   const all = physicalCores();
-  const isFull = process.env.SURPRISAL_BENCH === 'full';
+  const tokens = Number(process.env.SURPRISAL_BENCH_TOKENS) || undefined;
+  const plans = process.env.SURPRISAL_BENCH === 'full' ? FULL : QUICK;
   const repeats = Number(process.env.SURPRISAL_BENCH_REPEATS) || undefined;
 
   const trial = await benchDocument(tokenizer, 'code', TRIAL_TOKENS, 'trial');
   const peers = await openPeers(trial, all);
   try {
     const cases: Case[] = [];
-    for (const plan of isFull ? FULL : QUICK) {
+    for (const plan of tokens ? [{ tokens, threads: 'all', repeats: 3 } as const] : plans) {
       const threads = plan.threads === 'all' ? all : 1;
       if (plan.threads === 'one' && all === 1) {
         continue;
