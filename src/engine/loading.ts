@@ -98,18 +98,19 @@ class Loading {
   async onOneOf(available: readonly Provider[]): Promise<Loaded> {
     const { device } = this.wanted;
     const asked = device === 'auto' || device === 'cpu' ? undefined : device;
-    for (const provider of asked ? [asked] : device === 'cpu' ? [] : available) {
-      const why = provider === 'cpu' ? undefined : this.#whyNotTried(provider, available);
+    const candidates = asked ? [asked] : device === 'cpu' ? [] : available.filter((one) => one !== 'cpu');
+    for (const provider of candidates) {
+      const why = this.#whyNotTried(provider, available);
       if (why !== undefined) {
         this.#reasons.push(`${PROVIDER_NAMES[provider]}: ${why}`);
-      } else if (provider !== 'cpu') {
-        this.listener.trying(provider);
-        const trial = await this.#tryDevice(provider, asked === undefined);
-        this.listener.trying(undefined);
-        if (trial?.network) {
-          const onDevice = { network: trial.network, device: this.#about(provider), degraded: undefined };
-          return trial.rate === undefined ? onDevice : this.#fasterOf(onDevice, trial.rate);
-        }
+        continue;
+      }
+      this.listener.trying(provider);
+      const trial = await this.#tryDevice(provider, asked === undefined);
+      this.listener.trying(undefined);
+      if (trial?.network) {
+        const onDevice = { network: trial.network, device: this.#about(provider), degraded: undefined };
+        return trial.rate === undefined ? onDevice : this.#fasterOf(onDevice, trial.rate);
       }
     }
     const { network, missed } = await this.#loadOnCpu();

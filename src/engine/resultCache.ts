@@ -15,12 +15,12 @@ export interface CacheLimits {
 }
 
 /**
- * Divides a bound in megabytes among the three caches. The default is 4 million tokens' scores, 29,000 tokens' hidden
+ * Divides a bound in megabytes among the three caches. The default is 6 million tokens' scores, 14,000 tokens' hidden
  * states and a page of SmolLM2-135M's keys and values, beside the one that the scorer has under way.
  */
 export function cacheLimits(megabytes = DEFAULT_CACHE_SIZE): CacheLimits {
-  const quarter = Math.floor((megabytes * 2 ** 20) / 4);
-  return { scores: quarter, hidden: quarter, keyValue: 2 * quarter };
+  const eighth = Math.floor((megabytes * 2 ** 20) / 8);
+  return { scores: 3 * eighth, hidden: eighth, keyValue: 4 * eighth };
 }
 
 /** The keys and values of a page's first chunks. */

@@ -701,14 +701,34 @@ export class Scorer {
     return job.visible.length === 0 ? start + 1 : nearest;
   }
 
+  /** Leaves the page under way for another one, of which at least the chunk `needed` is to be run. */
+  #enter(job: Job, page: Page, needed: number): Progress {
+    this.#keepProgress();
+    this.#keepVisible();
+    const progress = this.#resume(job, page, needed);
+    this.#progress = progress;
+    this.#deliverKnown(job, page);
+    return progress;
+  }
+
+  /** Makes the hidden states of what is on screen the last to go: the panel and the hover ask for them. */
+  #keepVisible(): void {
+    for (const job of this.#jobs.values()) {
+      for (const page of job.pages) {
+        if (this.#distance(job, page) === 0) {
+          for (const { key } of page.chunks) {
+            this.#cache.hidden(key);
+          }
+        }
+      }
+    }
+  }
+
   /** Runs the next chunk of a page that lacks scores, and sends them. */
   async #runChunk(job: Job, page: Page): Promise<void> {
-    if (this.#progress?.job !== job || this.#progress.page !== page) {
-      this.#keepProgress();
-      this.#progress = this.#resume(job, page);
-      this.#deliverKnown(job, page);
-    }
-    const progress = this.#progress;
+    const current = this.#progress;
+    const isUnderWay = current?.job === job && current.page === page;
+    const progress = isUnderWay ? current : this.#enter(job, page, page.chunks.length - 1);
     const chunk = page.chunks[progress.next];
     const isLast = progress.next === page.chunks.length - 1;
     const inputs = this.#inputs(page.ids, chunk.from, chunk.to);
@@ -730,17 +750,15 @@ export class Scorer {
 
   /** Scores the rows of a chunk that count, unless they are known already. */
   async #scoreChunk(job: Job, page: Page, chunk: Chunk, values: Float32Array): Promise<void> {
-    const known = this.#cache.hidden(chunk.key) && this.#cache.scores(chunk.key);
-    if (known) {
-      this.#deliver(job, page, chunk, known);
-      return;
-    }
+    const { from, to, firstScored, key } = chunk;
     const width = this.network.manifest.hidden;
-    const hidden = values.slice((chunk.firstScored - chunk.from) * width, (chunk.to - chunk.from) * width);
-    const targets = page.ids.subarray(chunk.firstScored, chunk.to);
-    const scores = await this.network.score(hidden, targets);
-    this.#checkFinite(scores, page);
-    this.#cache.store(chunk.key, scores, hidden);
+    const hidden = this.#cache.hidden(key) ?? values.slice((firstScored - from) * width, (to - from) * width);
+    let scores = this.#cache.scores(key);
+    if (!scores) {
+      scores = await this.network.score(hidden, page.ids.subarray(firstScored, to));
+      this.#checkFinite(scores, page);
+    }
+    this.#cache.store(key, scores, hidden);
     this.#deliver(job, page, chunk, scores);
   }
 
@@ -760,14 +778,13 @@ export class Scorer {
     }
   }
 
-  /** The progress of a page from the longest part of it whose keys and values are kept. */
-  #resume(job: Job, page: Page): Progress {
+  /** The progress of a page from the longest part of it whose keys and values are kept, up to the chunk `needed`. */
+  #resume(job: Job, page: Page, needed: number): Progress {
     // Chunks before the first one without scores need no run of their own, only their keys and values.
-    const wanted = page.chunks.findIndex(
-      (chunk) =>
-        chunk.firstScored < chunk.to && !(this.#cache.scores(chunk.key) && this.#cache.hidden(chunk.key)),
+    const lacking = page.chunks.findIndex(
+      (chunk) => chunk.firstScored < chunk.to && !this.#cache.scores(chunk.key),
     );
-    const most = wanted < 0 ? page.chunks.length - 1 : wanted;
+    const most = lacking < 0 ? needed : Math.min(lacking, needed);
     const digests = page.chunks.map((chunk) => chunk.digest);
     const found = this.#cache.longestPrefix(digests, most);
     const room = this.#room;
@@ -883,17 +900,16 @@ export class Scorer {
       throw new RangeError(`token ${token} of a document with ${job.layout.ids.length} tokens`);
     }
     const row = token - page.context;
-    const chunk = page.chunks[Math.floor(row / CHUNK)];
+    const index = Math.floor(row / CHUNK);
+    const chunk = page.chunks[index];
     const width = this.network.manifest.hidden;
     let hidden = this.#cache.hidden(chunk.key);
     if (!hidden || Number.isNaN(job.scores.nats[token])) {
-      this.#keepProgress();
-      this.#progress = this.#resume(job, page);
-      this.#deliverKnown(job, page);
+      this.#enter(job, page, index);
       do {
         await this.#runChunk(job, page);
         hidden = this.#cache.hidden(chunk.key);
-      } while (!hidden && this.#progress);
+      } while ((!hidden || Number.isNaN(job.scores.nats[token])) && this.#progress);
       this.#finishIfDone(job);
     }
     if (!hidden) {

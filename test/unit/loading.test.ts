@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as onnxRuntime from 'onnxruntime-node';
 import { type Loaded, loadOnDevice, type Wanted } from '../../src/engine/loading';
-import { type Provider, providersOf, verify } from '../../src/model/devices';
+import { hasGraphicsDevice, type Provider, providersOf, verify } from '../../src/model/devices';
 import { openModelFolder } from '../../src/model/folder';
 import type { Runtime } from '../../src/model/sessions';
 import { MODEL, TINY_MODEL } from '../support/paths';
@@ -177,6 +177,22 @@ describe('choice of a device', function () {
     assert.equal(device.provider, 'cpu');
     assert.match(reasons, /WebGPU: not usable here \(the device is lost\)\.\nCPU: /);
     assert.deepEqual(tried, ['webgpu', undefined]);
+  });
+
+  it('tries no GPU unasked where the system shows none, but one that is asked for', async () => {
+    delete process.env.VK_DRIVER_FILES;
+    try {
+      const isShown = hasGraphicsDevice();
+      const unasked = await load(TINY_MODEL, {}, {});
+      assert.equal(unasked.device.provider, isShown ? 'webgpu' : 'cpu');
+      assert.equal(/no graphics device was found/.test(unasked.reasons), !isShown);
+      assert.deepEqual(unasked.tried, isShown ? ['webgpu', undefined] : []);
+      await unasked.network.release();
+      const asked = await load(TINY_MODEL, { device: 'webgpu' }, {});
+      assert.equal(asked.device.provider, 'webgpu');
+    } finally {
+      process.env.VK_DRIVER_FILES = 'none.json';
+    }
   });
 
   it('says first why it is not the device that was asked for', async () => {

@@ -17,7 +17,7 @@ describe('cache of results', () => {
     for (const megabytes of [64, 512, 4096]) {
       const { scores, hidden, keyValue } = cacheLimits(megabytes);
       assert.equal(scores + hidden + keyValue, megabytes * 2 ** 20);
-      assert.deepEqual([hidden / scores, keyValue / scores], [1, 2]);
+      assert.deepEqual([scores / hidden, keyValue / hidden], [3, 4]);
     }
   });
 
