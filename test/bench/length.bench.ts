@@ -1,8 +1,8 @@
 /**
  * What a token costs in short and in long documents: time, and the most memory that the engine takes.
  *
- *   npm run bench -- length       some six minutes on two cores
- *   SURPRISAL_BENCH_REPEATS=3           that many repeats instead of 1
+ *   npm run bench -- length             some eight minutes on two cores
+ *   SURPRISAL_BENCH_REPEATS=3           that many times as many repeats
  *   SURPRISAL_BENCH_WEIGHTS=quantized   these weights instead of those that the engine takes by itself
  */
 import { Engine } from '../../src/engine/client';
@@ -19,9 +19,15 @@ import { codeOfTokens } from './sourceCode';
 const REPEATS = Number(process.env.SURPRISAL_BENCH_REPEATS) || 1;
 const WEIGHTS = (process.env.SURPRISAL_BENCH_WEIGHTS ?? 'auto') as WeightsChoice;
 
-/** Tokens of the document that each other one is measured between two runs of, and of the others. */
+/** Tokens of the document that each other one is measured between two runs of. */
 const SHORT = 1024;
-const LENGTHS = [4096, 16_384, 102_400];
+
+/** The others, and how often each is measured: what takes ten seconds varies more than what takes four minutes. */
+const DOCUMENTS = [
+  { length: 4096, repeats: 4 * REPEATS },
+  { length: 16_384, repeats: 2 * REPEATS },
+  { length: 102_400, repeats: REPEATS },
+];
 
 /** What scoring a document once came to. */
 interface Cost {
@@ -64,12 +70,12 @@ async function main(): Promise<void> {
   const short = await codeOfTokens(SHORT, tokenizer);
   const rows: Row[] = [];
   const shortPeaks: number[] = [];
-  for (const length of LENGTHS) {
+  for (const { length, repeats } of DOCUMENTS) {
     const text = await codeOfTokens(length, tokenizer);
     const long: Cost[] = [];
     /** Of the short document, before and after the long one. */
     const run: number[] = [];
-    for (let repeat = 0; repeat < REPEATS; repeat++) {
+    for (let repeat = 0; repeat < repeats; repeat++) {
       const around = [await costOf(short, threads)];
       long.push(await costOf(text, threads));
       around.push(await costOf(short, threads));
