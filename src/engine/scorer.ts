@@ -903,15 +903,15 @@ export class Scorer {
     const index = Math.floor(row / CHUNK);
     const chunk = page.chunks[index];
     const width = this.network.manifest.hidden;
-    let hidden = this.#cache.hidden(chunk.key);
-    if (!hidden || Number.isNaN(job.scores.nats[token])) {
+    const isLacking = () => !this.#cache.hidden(chunk.key) || Number.isNaN(job.scores.nats[token]);
+    if (isLacking()) {
       this.#enter(job, page, index);
       do {
         await this.#runChunk(job, page);
-        hidden = this.#cache.hidden(chunk.key);
-      } while ((!hidden || Number.isNaN(job.scores.nats[token])) && this.#progress);
+      } while (isLacking() && this.#progress);
       this.#finishIfDone(job);
     }
+    const hidden = this.#cache.hidden(chunk.key);
     if (!hidden) {
       throw new ModelError(
         'non-finite',
