@@ -23,10 +23,20 @@ import { Training, type TrainingDocument } from './training';
 
 /**
  * Positions that one run of the backbone takes. Chunk borders lie at multiples of this from the beginning of
- * a page's context, whatever was cached: so a result has the same bits however it came about. A run of 256
+ * a page's context, whatever was cached: so a result has the same bits however it came about, as long as the network's
+ * weights are kept in the same form. A run of 256
  * positions takes well under a second, and its matrix products are as fast as those of longer ones.
  */
 export const CHUNK = 256;
+
+/**
+ * Tokens that wait, none of them on screen, from which on a faster form of the network is loaded before they are scored.
+ * Loading takes as long as some 1,500 tokens, and saves an eighth of each.
+ */
+const WORTH_IMPROVING = 8192;
+
+/** Milliseconds without a message or work after which a faster form of the network is loaded in any case. */
+const QUIET = 1000;
 
 /** Rows of the vocabulary-wide distribution that are computed at once when many tokens are asked for. */
 const DISTRIBUTION_ROWS = 32;
@@ -188,6 +198,9 @@ export class Scorer {
   #training: { readonly request: number; readonly work: Training } | undefined;
   #pumping = false;
   #closed = false;
+  /** Goes off when nothing was to be done for a while; then it is quiet. */
+  #timer: NodeJS.Timeout | undefined;
+  #isQuiet = false;
 
   constructor(
     private readonly network: Network,
@@ -290,6 +303,7 @@ export class Scorer {
   /** Stops all work and gives the model's memory back once the run under way has ended. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#timer);
     for (const document of [...this.#preparations.keys()]) {
       this.#dropPreparation(document);
     }
@@ -577,29 +591,74 @@ export class Scorer {
     }
   }
 
-  async #pump(): Promise<void> {
+  /** Works until there is nothing to do. @param isQuiet whether nothing has come in for a while */
+  async #pump(isQuiet = false): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#isQuiet = isQuiet;
     if (this.#pumping) {
       return;
     }
     this.#pumping = true;
     try {
-      while (!this.#closed) {
-        const question = this.#questions.shift();
-        if (question) {
-          await this.#answer(question).catch((error) => this.problem(question.request, error));
-        } else {
-          // A large text is cut into tokens between the runs for what is laid out already.
-          const hasPrepared = this.#prepare();
-          if (!(await this.#step()) && !hasPrepared && !(await this.#train())) {
-            break;
-          }
-        }
+      while (!this.#closed && (await this.#work())) {
         // Messages that came in during the run are read here.
         await turn();
       }
     } finally {
       this.#pumping = false;
     }
+    if (this.network.canImprove && !this.#closed) {
+      this.#timer = setTimeout(() => void this.#pump(true), QUIET);
+    }
+  }
+
+  /** Does what is most wanted, a run or less. @returns false when there is nothing to do */
+  async #work(): Promise<boolean> {
+    const question = this.#questions.shift();
+    if (question) {
+      await this.#answer(question).catch((error) => this.problem(question.request, error));
+      return true;
+    }
+    // A large text is cut into tokens between the runs for what is laid out already.
+    const hasPrepared = this.#prepare();
+    if (this.network.canImprove && this.#waiting() >= WORTH_IMPROVING) {
+      return this.#improve();
+    }
+    return (
+      (await this.#step()) ||
+      hasPrepared ||
+      (await this.#train()) ||
+      (this.#isQuiet && (await this.#improve()))
+    );
+  }
+
+  /** Tokens that lack scores, if none of them is on screen; else 0. */
+  #waiting(): number {
+    let tokens = 0;
+    for (const job of this.#jobs.values()) {
+      for (const index of job.pending) {
+        const page = job.pages[index];
+        if (this.#distance(job, page) === 0) {
+          return 0;
+        }
+        tokens += page.end - page.start;
+      }
+    }
+    return tokens;
+  }
+
+  /** Takes a step towards a faster form of the network. @returns false when there is none */
+  async #improve(): Promise<boolean> {
+    if (!this.network.canImprove) {
+      return false;
+    }
+    try {
+      await this.network.improve();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.send({ type: 'log', line: `The faster form of the model is left out. ${why}` });
+    }
+    return true;
   }
 
   /** Runs one chunk of the most wanted page. @returns false when there is nothing to do */

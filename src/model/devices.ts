@@ -63,13 +63,13 @@ const SPARE_MEMORY = 2e9;
 /**
  * Decides how the weights are kept on a CPU, with values as in the file.
  * @param available bytes of memory that a process may still take
- * @returns the decision and one sentence that says why
+ * @returns the decision, the form to begin with where one loads sooner, and one sentence that says why
  */
 export function chooseWeights(
   choice: Exclude<WeightsChoice, 'int8'>,
   { float32 }: Pick<ModelManifest, 'float32'>,
   available: number,
-): { readonly weights: WeightsInMemory; readonly reason: string } {
+): { readonly weights: WeightsInMemory; readonly first?: WeightsInMemory; readonly reason: string } {
   if (!float32) {
     return { weights: 'quantized', reason: 'Weights: as the model folder has them.' };
   }
@@ -83,7 +83,11 @@ export function chooseWeights(
   const wanted = 2 * bytes + SPARE_MEMORY;
   const there = `${(available / 1e9).toFixed(1)} GB of memory are free`;
   return available >= wanted
-    ? { weights: 'float32', reason: `Weights: float32 (${size}), the fastest; ${there}.` }
+    ? {
+        weights: 'float32',
+        first: 'quantized',
+        reason: `Weights: float32 (${size}), the fastest; ${there}.`,
+      }
     : { weights: 'quantized', reason: `Weights: 4-bit, for float32 would want ${size} more; ${there}.` };
 }
 

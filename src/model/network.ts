@@ -6,7 +6,13 @@ import { topK } from '../loss/topK';
 import { ModelError } from './errors';
 import type { ModelFolder, ModelManifest } from './folder';
 import { KeyValueCache, type KeyValueShape, type KeyValues } from './keyValueCache';
-import { createSessions, type NetworkOptions, type Runtime } from './sessions';
+import {
+  createSessions,
+  exchangeSessions,
+  type NetworkOptions,
+  type Runtime,
+  type Sessions,
+} from './sessions';
 
 /** Rows of next-token distributions. */
 export interface DistributionRows {
@@ -40,14 +46,17 @@ export class Network {
   private constructor(
     readonly manifest: ModelManifest,
     private readonly runtime: Runtime,
-    private readonly backbone: InferenceSession,
-    private readonly head: InferenceSession,
+    private readonly sessions: Sessions,
+    /** The steps that are left until the sessions are those of a faster form. */
+    private improvement: AsyncGenerator<undefined, void> | undefined,
   ) {
     this.cacheNames = Array.from({ length: manifest.layers }, (_, layer) => [
       `${layer}.key`,
       `${layer}.value`,
     ]).flat();
-    const keys = backbone.inputMetadata.find(({ name }) => name === `past_key_values.${this.cacheNames[0]}`);
+    const keys = sessions.backbone.inputMetadata.find(
+      ({ name }) => name === `past_key_values.${this.cacheNames[0]}`,
+    );
     this.cacheShape = {
       type: keys?.isTensor && keys.type === 'float16' ? 'float16' : 'float32',
       tensors: this.cacheNames.length,
@@ -58,16 +67,44 @@ export class Network {
 
   /**
    * Creates the sessions of a model folder's two graphs.
+   * @param faster a form with the same numbers that takes longer to load: {@link improve} goes over to it
    * @throws ModelError when a graph or the device cannot be used
    */
-  static async load(runtime: Runtime, folder: ModelFolder, options: NetworkOptions): Promise<Network> {
-    const { backbone, head } = await createSessions(runtime, folder, options);
-    return new Network(folder.manifest, runtime, backbone, head);
+  static async load(
+    runtime: Runtime,
+    folder: ModelFolder,
+    options: NetworkOptions,
+    faster?: NetworkOptions,
+  ): Promise<Network> {
+    const sessions = await createSessions(runtime, folder, options);
+    const improvement = faster && exchangeSessions(runtime, folder, sessions, options, faster);
+    return new Network(folder.manifest, runtime, sessions, improvement);
+  }
+
+  /** Whether there is a faster form to go over to. */
+  get canImprove(): boolean {
+    return this.improvement !== undefined;
+  }
+
+  /**
+   * Takes one step towards the faster form; it blocks the thread, longer than a run does.
+   * @throws ModelError when the form cannot be loaded: the network goes on without it
+   */
+  async improve(): Promise<void> {
+    try {
+      if ((await this.improvement?.next())?.done) {
+        this.improvement = undefined;
+      }
+    } catch (error) {
+      this.improvement = undefined;
+      throw error;
+    }
   }
 
   /** Gives the sessions' memory back. */
   async release(): Promise<void> {
-    await Promise.all([this.backbone.release(), this.head.release()]);
+    this.improvement = undefined;
+    await Promise.all([this.sessions.backbone.release(), this.sessions.head.release()]);
   }
 
   /** Room for the keys and values of a context of so many positions. */
@@ -100,7 +137,7 @@ export class Network {
       feeds[`past_key_values.${name}`] = new Tensor(type, views[index], [1, heads, before, width]);
     }
     const added = past ? this.cacheNames.map((name) => `added.${name}`) : [];
-    const results = await this.backbone.run(feeds, ['hidden_states', ...added]);
+    const results = await this.sessions.backbone.run(feeds, ['hidden_states', ...added]);
     const values = results.hidden_states.data as Float32Array;
     if (values.length !== ids.length * hidden) {
       throw new ModelError(
@@ -195,7 +232,7 @@ export class Network {
     const width = this.manifest.hidden;
     const values = hidden.subarray(from * width, (from + HEAD_ROWS) * width);
     const ids = BigInt64Array.from(targets ?? [], BigInt);
-    return this.head.run(
+    return this.sessions.head.run(
       {
         hidden_states: new Tensor('float32', values, [values.length / width, width]),
         targets: new Tensor('int64', ids, [ids.length]),

@@ -186,6 +186,12 @@ function blocksOf(
   };
 }
 
+/** The sessions of a network's two graphs. */
+export interface Sessions {
+  backbone: InferenceSession;
+  head: InferenceSession;
+}
+
 /**
  * Creates the sessions of the backbone and of the head. Computed weights are for a moment in memory more than once,
  * before ONNX Runtime has arranged them as its matrix product wants them.
@@ -195,35 +201,111 @@ export async function createSessions(
   runtime: Runtime,
   folder: ModelFolder,
   options: NetworkOptions,
-): Promise<{ readonly backbone: InferenceSession; readonly head: InferenceSession }> {
-  const { graphs, float16, quantized } = folder.manifest;
-  const { weights, provider } = options;
-  const create = (graph: string, computed: ComputedGraph | undefined): Promise<InferenceSession> => {
-    if (!computed) {
-      const isExpanded = graph === graphs.head;
-      return createSession(runtime, folder.file(graph), options, { isExpanded });
-    }
-    // What the weights were computed from.
-    collect();
-    return createSession(runtime, folder.file(computed.graph), options, { externalData: computed.external });
-  };
-  const isComputed = weights === 'float32' || weights === 'int8';
-  const backbone = await create(
-    weights === 'float16' && float16 ? float16.backbone : graphs.backbone,
-    isComputed ? await computeBackbone(folder, weights) : undefined,
-  );
-  // The runtime has copies of its own.
-  collect();
+): Promise<Sessions> {
+  const form = new Form(runtime, folder, options);
+  const backbone = await form.createBackbone();
   try {
-    const head = await create(
-      weights === 'quantized' && provider === 'cpu' && quantized ? quantized.head : graphs.head,
-      weights === 'int8' ? await computeHead(folder) : undefined,
-    );
-    collect();
-    return { backbone, head };
+    return { backbone, head: await form.createHead() };
   } catch (error) {
     await backbone.release();
     throw error;
+  }
+}
+
+/**
+ * Puts the sessions of another form of the same network in the place of those that there are, in steps that block the
+ * thread. Of a graph there is never more than one session, so that the memory of one is enough.
+ * @param current the form that the sessions have
+ * @throws ModelError when a graph cannot be loaded; its former session is loaded again then
+ */
+export async function* exchangeSessions(
+  runtime: Runtime,
+  folder: ModelFolder,
+  sessions: Sessions,
+  current: NetworkOptions,
+  next: NetworkOptions,
+): AsyncGenerator<undefined, void> {
+  const former = new Form(runtime, folder, current);
+  const form = new Form(runtime, folder, next);
+  const exchange = async (
+    graph: keyof Sessions,
+    create: () => Promise<InferenceSession>,
+    createAgain: () => Promise<InferenceSession>,
+  ): Promise<void> => {
+    await sessions[graph].release();
+    try {
+      sessions[graph] = await create();
+    } catch (error) {
+      sessions[graph] = await createAgain();
+      throw error;
+    }
+  };
+  await form.computeBackbone();
+  yield;
+  await exchange(
+    'backbone',
+    () => form.createBackbone(),
+    () => former.createBackbone(),
+  );
+  yield;
+  await exchange(
+    'head',
+    () => form.createHead(),
+    () => former.createHead(),
+  );
+}
+
+/** One form of a network: makes its sessions. */
+class Form {
+  #computed: ComputedGraph | undefined;
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly folder: ModelFolder,
+    private readonly options: NetworkOptions,
+  ) {}
+
+  /** Computes the backbone's weights, if it is one whose weights are computed, for the session that is created next. */
+  async computeBackbone(): Promise<void> {
+    const { weights } = this.options;
+    if (weights === 'float32' || weights === 'int8') {
+      this.#computed = await computeBackbone(this.folder, weights);
+    }
+  }
+
+  async createBackbone(): Promise<InferenceSession> {
+    if (!this.#computed) {
+      await this.computeBackbone();
+    }
+    const computed = this.#computed;
+    this.#computed = undefined;
+    const { graphs, float16 } = this.folder.manifest;
+    const isHalf = this.options.weights === 'float16' && float16;
+    return this.#create(isHalf ? float16.backbone : graphs.backbone, computed);
+  }
+
+  async createHead(): Promise<InferenceSession> {
+    const { graphs, quantized } = this.folder.manifest;
+    const { weights, provider } = this.options;
+    return this.#create(
+      weights === 'quantized' && provider === 'cpu' && quantized ? quantized.head : graphs.head,
+      weights === 'int8' ? await computeHead(this.folder) : undefined,
+    );
+  }
+
+  async #create(graph: string, computed: ComputedGraph | undefined): Promise<InferenceSession> {
+    const { runtime, folder, options } = this;
+    // What the weights were computed from.
+    collect();
+    const session = await createSession(
+      runtime,
+      folder.file(computed?.graph ?? graph),
+      options,
+      computed ? { externalData: computed.external } : { isExpanded: graph === folder.manifest.graphs.head },
+    );
+    // The runtime has copies of its own.
+    collect();
+    return session;
   }
 }
 

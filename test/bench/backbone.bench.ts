@@ -2,9 +2,9 @@
  * How much of the machine's own matrix-multiply rate the backbone reaches, with its weights as float32 and as 4-bit.
  *
  * The limit are large float32 products of ONNX Runtime's, whose right sides are constants, as a model's weights are;
- * they are measured in turn with the backbone. Counted are the multiply-adds of the weights and of attention, as is
- * usual for a model's utilisation (Chowdhery et al. 2022, PaLM, appendix B: every token with every other one). What
- * norms, activations and softmax cost is what the backbone loses.
+ * they are measured in turn with the backbone. Counted are the multiply-adds of the weights and of attention (as in
+ * Chowdhery et al. 2022, PaLM, appendix B, but of each token with itself and those before it only). What norms,
+ * activations and softmax cost is what the backbone loses.
  *
  *   npm run bench -- backbone
  *   SURPRISAL_BENCH_REPEATS=40    that many repeats instead of 15

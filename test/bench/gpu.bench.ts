@@ -31,7 +31,7 @@ const REPEATS = Number(process.env.SURPRISAL_BENCH_REPEATS) || 3;
 const TOKENS = 4096;
 
 /** The CPU with the weights that it takes by itself. */
-const CPU: Form = { name: PROVIDER_NAMES.cpu, provider: 'cpu', weights: 'auto' };
+const CPU: Form = { name: PROVIDER_NAMES.cpu, provider: 'cpu', weights: 'float32' };
 
 /** What the engine is asked for. */
 interface Form {

@@ -144,7 +144,7 @@ async function measureEngine(original: readonly string[]) {
   for (let round = 0; round < ROUNDS; round++) {
     const engine = new Engine({
       hostPath: ENGINE_HOST,
-      settings: { folder: MODEL, device: 'cpu', threads: 0 },
+      settings: { folder: MODEL, device: 'cpu', threads: 0, weights: 'float32' },
     });
     try {
       const ready = await engine.ensureReady();

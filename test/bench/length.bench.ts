@@ -3,7 +3,7 @@
  *
  *   npm run bench -- length             some eight minutes on two cores
  *   SURPRISAL_BENCH_REPEATS=3           that many times as many repeats
- *   SURPRISAL_BENCH_WEIGHTS=quantized   these weights instead of those that the engine takes by itself
+ *   SURPRISAL_BENCH_WEIGHTS=quantized   these weights instead of float32 ones
  */
 import { Engine } from '../../src/engine/client';
 import { physicalCores, WEIGHTS_CHOICES, type WeightsChoice } from '../../src/model/devices';
@@ -17,7 +17,7 @@ import { machine, type Row, report } from './report';
 import { codeOfTokens } from './sourceCode';
 
 const REPEATS = Number(process.env.SURPRISAL_BENCH_REPEATS) || 1;
-const WEIGHTS = (process.env.SURPRISAL_BENCH_WEIGHTS ?? 'auto') as WeightsChoice;
+const WEIGHTS = (process.env.SURPRISAL_BENCH_WEIGHTS ?? 'float32') as WeightsChoice;
 
 /** Tokens of the document that each other one is measured between two runs of. */
 const SHORT = 1024;

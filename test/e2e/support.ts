@@ -75,6 +75,9 @@ export class Reference {
   }
 }
 
+/** What every reference is computed with: numbers of other forms of the weights differ in the last bits. */
+export const WEIGHTS = 'quantized';
+
 /** Scores texts with the command line. */
 export async function scoreWithCommandLine(texts: readonly string[]): Promise<Reference[]> {
   const folder = await mkdtemp(join(tmpdir(), 'surprisal-reference-'));
@@ -83,7 +86,7 @@ export async function scoreWithCommandLine(texts: readonly string[]): Promise<Re
     await Promise.all(files.map((file, index) => writeFile(file, texts[index])));
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [CLI, 'score', ...files, '--format', 'json', '--top', '50', '--device', 'cpu'],
+      [CLI, 'score', ...files, '--format', 'json', '--top', '50', '--device', 'cpu', '--weights', WEIGHTS],
       { maxBuffer: 1 << 28 },
     );
     const reports: Report[] = [JSON.parse(stdout)].flat();

@@ -44,7 +44,7 @@ export async function measure(
   }
 }
 
-/** With the weights that it takes by itself, and, where the processor multiplies them fast, with those in 8 bits. */
+/** With float32 weights, and, where the processor multiplies them fast, with those in 8 bits. */
 export const surprisal: PeerSource = {
   name: 'Surprisal',
   async open(trial) {
@@ -54,7 +54,7 @@ export const surprisal: PeerSource = {
       measure: (document, threads) => measure(document, 'cpu', { threads, weights }),
       close: async () => {},
     });
-    const peers = [peerOf('Surprisal', 'auto')];
+    const peers = [peerOf('Surprisal', 'float32')];
     const int8 = peerOf('Surprisal, 8-bit', 'int8');
     try {
       await int8.measure(trial, 0);

@@ -19,6 +19,7 @@ import {
   SETTINGS,
   scoreWithCommandLine,
   textIn,
+  WEIGHTS,
 } from '../support';
 
 /** A text whose end has the words of its beginning: there is something to be learnt. */
@@ -82,20 +83,24 @@ export class ChapterPage {
       scoreWithCommandLine([code, await demoText(PROSE_FILE)]),
       openWorkbench({
         workspace: DEMO,
-        settings: { ...SETTINGS, '[markdown]': { 'editor.wordWrap': 'off' } },
+        settings: { ...SETTINGS, 'surprisal.weights': WEIGHTS, '[markdown]': { 'editor.wordWrap': 'off' } },
         size: { width: 1440, height: 1000 },
       }),
     ]);
     const wrong = reference.token(reference.lineOf('- median)'), ' median');
-    const settings = { folder: MODEL, device: 'cpu', threads: 0 } as const;
+    const settings = { folder: MODEL, device: 'cpu', threads: 0, weights: WEIGHTS } as const;
     const engine = new Engine({ hostPath: ENGINE_HOST, settings });
     const [first] = reference.report.tokens;
     const surest = reference.report.tokens.reduce((best, token) => (token.nats < best.nats ? token : best));
     const explained = [wrong, first, surest];
     const { score } = await scoreText(engine, CODE, code);
-    const indices = explained.map((token) => reference.report.tokens.indexOf(token));
-    const distributions = await engine.distributions(CODE, score, indices, 1, true);
-    const logits = new Map(explained.map((token, i) => [token, distributions[i].logits as Float32Array]));
+    const logits = new Map<ReportToken, Float32Array>();
+    for (const token of explained) {
+      // One at a time, as the panel asks: several rows are summed in another order.
+      const index = reference.report.tokens.indexOf(token);
+      const [answer] = await engine.distributions(CODE, score, [index], 1, true);
+      logits.set(token, answer.logits as Float32Array);
+    }
     await workbench.openFile(DEMO_FILE);
     await workbench.goTo(wrong.line, wrong.column);
     await workbench.runCommand('Surprisal: Open Explainer Panel');
