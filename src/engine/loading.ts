@@ -222,11 +222,11 @@ class Loading {
     }
     const { weights, first, reason } = chooseWeights(choice, this.folder.manifest, availableMemory());
     const options: NetworkOptions = { provider: 'cpu', threads, weights };
+    this.#reasons.push(reason);
     if (!isSoon || !first) {
-      this.#reasons.push(reason);
       return { network: await this.#load(options), missed };
     }
-    this.#reasons.push(`${reason} Until they are loaded: 4-bit, with the same values.`);
+    this.#reasons.push('Weights until then: 4-bit, which load sooner and have the same values.');
     return { network: await this.#load({ ...options, weights: first }, options), missed };
   }
 

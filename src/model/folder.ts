@@ -141,7 +141,7 @@ async function readManifest(path: string): Promise<ModelManifest> {
     throw new ModelError(
       'model-missing',
       found ? `${path} is not a folder.` : `There is no model folder at ${path}.`,
-      'Give the folder of a model (setting surprisal.model, option --model), or leave it out to use the bundled one.',
+      'Choose a model folder (surprisal.model, --model), or none for the bundled model.',
     );
   }
   let text: string;
@@ -151,7 +151,7 @@ async function readManifest(path: string): Promise<ModelManifest> {
     throw new ModelError(
       'model-missing',
       `The model folder ${path} has no readable ${MANIFEST}.`,
-      'Give a folder that was made for Surprisal (setting surprisal.model, option --model), or leave it out to use the bundled model.',
+      'Choose a folder that was made for Surprisal (surprisal.model, --model), or none.',
     );
   }
   let value: unknown;
