@@ -98,6 +98,9 @@ export class Engine implements EngineApi {
   #crashes = 0;
   #excluded: Partial<Record<ExecutionProvider, string>> = {};
   #trying: ExecutionProvider | undefined;
+  /** See {@link LoadRequest}. */
+  #withoutFaster: string | undefined;
+  #isImproving = false;
   #trialTimer: NodeJS.Timeout | undefined;
   readonly #trialLimit: number;
   #restartTimer: NodeJS.Timeout | undefined;
@@ -269,6 +272,7 @@ export class Engine implements EngineApi {
   async restart(): Promise<void> {
     this.#crashes = 0;
     this.#excluded = {};
+    this.#withoutFaster = undefined;
     this.#setState({ kind: 'starting' });
     this.#rejectAll('distribution', new CancelledError());
     this.#rejectAll('training', new CancelledError());
@@ -315,6 +319,7 @@ export class Engine implements EngineApi {
     });
     this.#child = child;
     this.#try(undefined);
+    this.#isImproving = false;
     this.#loadRequest = this.#nextRequest++;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#log(text.trimEnd()));
@@ -337,6 +342,7 @@ export class Engine implements EngineApi {
       folder: this.#settings.folder,
       device: this.#settings.device,
       excluded: this.#excluded,
+      ...(this.#withoutFaster === undefined ? {} : { withoutFaster: this.#withoutFaster }),
       threads: this.#settings.threads,
       weights: this.#settings.weights ?? 'auto',
     } satisfies ToHost);
@@ -373,6 +379,10 @@ export class Engine implements EngineApi {
       // The device is left out from now on, and the next attempt is free.
       this.#excluded[this.#trying] ??= `the process ${how} while it was tried.`;
       this.#try(undefined);
+      this.#crashes--;
+    }
+    if (this.#isImproving) {
+      this.#withoutFaster = `the process ${how} while float32 ones were loaded.`;
       this.#crashes--;
     }
     this.#rejectAll('distribution', new CancelledError());
@@ -476,6 +486,9 @@ export class Engine implements EngineApi {
         break;
       case 'trying':
         this.#try(message.provider);
+        break;
+      case 'improving':
+        this.#isImproving = message.isUnderWay;
         break;
       case 'loaded':
         this.#loaded(message);

@@ -74,6 +74,8 @@ export interface LoadRequest {
   readonly device: DeviceChoice;
   /** Devices that brought the process down before, with what happened; not tried again. */
   readonly excluded: Readonly<Partial<Record<ExecutionProvider, string>>>;
+  /** What happened when a faster form of the model was loaded, if that brought the process down: not done again. */
+  readonly withoutFaster?: string;
   /** CPU threads; 0 lets the engine choose. */
   readonly threads: number;
   /** See `EngineSettings`. */
@@ -188,6 +190,8 @@ export type FromHost =
       readonly request: number;
       readonly provider: ExecutionProvider | undefined;
     }
+  /** A faster form of the model is being loaded: should the process die now, that took too much memory. */
+  | { readonly type: 'improving'; readonly isUnderWay: boolean }
   | {
       readonly type: 'loaded';
       readonly request: number;

@@ -652,12 +652,16 @@ export class Scorer {
     if (!this.network.canImprove) {
       return false;
     }
+    this.send({ type: 'improving', isUnderWay: true });
+    // It has to be out before the thread is blocked.
+    await turn();
     try {
       await this.network.improve();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.send({ type: 'log', line: `The faster form of the model is left out. ${why}` });
     }
+    this.send({ type: 'improving', isUnderWay: false });
     return true;
   }
 

@@ -79,8 +79,8 @@ export function chooseWeights(
     const name = choice === 'float32' ? `float32 (${size})` : '4-bit';
     return { weights: choice, reason: `Weights: ${name}, as set.` };
   }
-  // While they are loaded there are more copies of them, for which the spare memory is there too.
-  const wanted = 2 * bytes + SPARE_MEMORY;
+  // While they are loaded they are there twice, beside the 4-bit ones and what was scored with those.
+  const wanted = 3 * bytes + SPARE_MEMORY;
   const there = `${(available / 1e9).toFixed(1)} GB of memory are free`;
   return available >= wanted
     ? {

@@ -44,6 +44,10 @@ export type ComputedWeights = 'float32' | 'int8';
  */
 export const WITHOUT_TILES = 'ORT_GQA_DISABLE_FLASH_ATTENTION';
 
+function isComputed(form: NetworkForm): form is ComputedWeights {
+  return form === 'float32' || form === 'int8';
+}
+
 /** Data that a graph names a file for. */
 export interface ExternalData {
   readonly path: string;
@@ -203,9 +207,12 @@ export async function createSessions(
   options: NetworkOptions,
 ): Promise<Sessions> {
   const form = new Form(runtime, folder, options);
-  const backbone = await form.createBackbone();
+  const backbone = await form.create('backbone');
+  form.tidy();
   try {
-    return { backbone, head: await form.createHead() };
+    const head = await form.create('head');
+    form.tidy();
+    return { backbone, head };
   } catch (error) {
     await backbone.release();
     throw error;
@@ -227,32 +234,21 @@ export async function* exchangeSessions(
 ): AsyncGenerator<undefined, void> {
   const former = new Form(runtime, folder, current);
   const form = new Form(runtime, folder, next);
-  const exchange = async (
-    graph: keyof Sessions,
-    create: () => Promise<InferenceSession>,
-    createAgain: () => Promise<InferenceSession>,
-  ): Promise<void> => {
+  const exchange = async (graph: keyof Sessions): Promise<void> => {
     await sessions[graph].release();
     try {
-      sessions[graph] = await create();
+      sessions[graph] = await form.create(graph);
+      form.tidy();
     } catch (error) {
-      sessions[graph] = await createAgain();
+      sessions[graph] = await former.create(graph);
       throw error;
     }
   };
   await form.computeBackbone();
   yield;
-  await exchange(
-    'backbone',
-    () => form.createBackbone(),
-    () => former.createBackbone(),
-  );
+  await exchange('backbone');
   yield;
-  await exchange(
-    'head',
-    () => form.createHead(),
-    () => former.createHead(),
-  );
+  await exchange('head');
 }
 
 /** One form of a network: makes its sessions. */
@@ -265,15 +261,17 @@ class Form {
     private readonly options: NetworkOptions,
   ) {}
 
-  /** Computes the backbone's weights, if it is one whose weights are computed, for the session that is created next. */
+  /** Computes the backbone's weights, if they are in no file, for the session that is created next. */
   async computeBackbone(): Promise<void> {
     const { weights } = this.options;
-    if (weights === 'float32' || weights === 'int8') {
-      this.#computed = await computeBackbone(this.folder, weights);
-    }
+    this.#computed = isComputed(weights) ? await computeBackbone(this.folder, weights) : undefined;
   }
 
-  async createBackbone(): Promise<InferenceSession> {
+  create(graph: keyof Sessions): Promise<InferenceSession> {
+    return graph === 'backbone' ? this.#createBackbone() : this.#createHead();
+  }
+
+  async #createBackbone(): Promise<InferenceSession> {
     if (!this.#computed) {
       await this.computeBackbone();
     }
@@ -284,7 +282,7 @@ class Form {
     return this.#create(isHalf ? float16.backbone : graphs.backbone, computed);
   }
 
-  async createHead(): Promise<InferenceSession> {
+  async #createHead(): Promise<InferenceSession> {
     const { graphs, quantized } = this.folder.manifest;
     const { weights, provider } = this.options;
     return this.#create(
@@ -293,19 +291,22 @@ class Form {
     );
   }
 
+  /** Gives the memory back of weights that were computed for a session: the runtime has copies of its own. */
+  tidy(): void {
+    if (isComputed(this.options.weights)) {
+      collect();
+    }
+  }
+
   async #create(graph: string, computed: ComputedGraph | undefined): Promise<InferenceSession> {
     const { runtime, folder, options } = this;
+    if (!computed) {
+      const isExpanded = graph === folder.manifest.graphs.head;
+      return createSession(runtime, folder.file(graph), options, { isExpanded });
+    }
     // What the weights were computed from.
     collect();
-    const session = await createSession(
-      runtime,
-      folder.file(computed?.graph ?? graph),
-      options,
-      computed ? { externalData: computed.external } : { isExpanded: graph === folder.manifest.graphs.head },
-    );
-    // The runtime has copies of its own.
-    collect();
-    return session;
+    return createSession(runtime, folder.file(computed.graph), options, { externalData: computed.external });
   }
 }
 

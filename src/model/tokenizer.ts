@@ -31,8 +31,7 @@ interface TokenizerFile {
  */
 export class ByteTokenizer {
   readonly #tokenizer: Tokenizer;
-  /** [vocabulary] the bytes of every id; empty for ids that stand for nothing. */
-  readonly #bytes: readonly Uint8Array[];
+  readonly #vocabulary: Vocabulary;
   /** [256] 1 for bytes that no id stands for. */
   readonly #isMissing: Uint8Array;
 
@@ -57,11 +56,12 @@ export class ByteTokenizer {
       );
     }
     this.#tokenizer = new Tokenizer(definition, config);
-    this.#bytes = bytesOfVocabulary(this.#tokenizer);
+    this.#vocabulary = vocabularyOf(this.#tokenizer);
     this.#isMissing = new Uint8Array(0x100).fill(1);
-    for (const bytes of this.#bytes) {
-      if (bytes?.length === 1) {
-        this.#isMissing[bytes[0]] = 0;
+    const { starts, bytes } = this.#vocabulary;
+    for (let id = 0; id + 1 < starts.length; id++) {
+      if (starts[id + 1] === starts[id] + 1) {
+        this.#isMissing[bytes[starts[id]]] = 0;
       }
     }
     skipMissingBytes(this.#tokenizer, this.#isMissing);
@@ -104,10 +104,12 @@ export class ByteTokenizer {
   /** Follows the text's bytes token by token. @throws ModelError where they part */
   #align(ids: Uint32Array, text: Uint8Array): Uint32Array {
     const byteLengths = new Uint32Array(ids.length);
+    const { starts, bytes } = this.#vocabulary;
     let position = 0;
     for (let i = 0; i < ids.length; i++) {
       const start = position;
-      for (const byte of this.#bytes[ids[i]] ?? EMPTY) {
+      for (let at = starts[ids[i]]; at < starts[ids[i] + 1]; at++) {
+        const byte = bytes[at];
         while (text[position] !== byte && this.#isMissing[text[position]]) {
           position++;
         }
@@ -141,7 +143,9 @@ export class ByteTokenizer {
 
   /** The UTF-8 bytes that an id stands for. */
   bytesOf(id: number): Uint8Array {
-    return this.#bytes[id] ?? EMPTY;
+    const { starts, bytes } = this.#vocabulary;
+    const start = starts[id] ?? bytes.length;
+    return bytes.subarray(start, starts[id + 1] ?? start);
   }
 
   /** An id as text, its leading space kept; bytes that are not whole characters appear as U+FFFD. */
@@ -150,7 +154,13 @@ export class ByteTokenizer {
   }
 }
 
-const EMPTY = new Uint8Array();
+/** The bytes of every id, one after the other: none for ids that stand for nothing. */
+interface Vocabulary {
+  /** [ids + 1] where each id's bytes start, and the next one's. */
+  readonly starts: Uint32Array;
+  readonly bytes: Uint8Array;
+}
+
 const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** String.prototype.toWellFormed of ES2024, which Node 20 has and this project's type library does not. */
@@ -158,17 +168,38 @@ function toWellFormed(text: string): string {
   return (text as string & { toWellFormed(): string }).toWellFormed();
 }
 
-function bytesOfVocabulary(tokenizer: Tokenizer): Uint8Array[] {
-  const byteOf = byteLevelAlphabet();
-  const added = tokenizer.get_added_tokens_decoder();
-  const bytes: Uint8Array[] = [];
+function vocabularyOf(tokenizer: Tokenizer): Vocabulary {
+  /** By the ids: one byte a character, or the bytes themselves. */
+  const pieces: (string | Uint8Array)[] = [];
   for (const [token, id] of tokenizer.get_vocab()) {
-    bytes[id] = added.has(id)
-      ? new TextEncoder().encode(token)
-      : Uint8Array.from(Array.from(token, (character) => byteOf.get(character) ?? 0x3f));
+    pieces[id] = token;
   }
-  for (const [id, token] of added) {
-    bytes[id] = new TextEncoder().encode(token.content);
+  for (const [id, { content }] of tokenizer.get_added_tokens_decoder()) {
+    pieces[id] = new TextEncoder().encode(content);
+  }
+  const starts = new Uint32Array(pieces.length + 1);
+  for (let id = 0; id < pieces.length; id++) {
+    starts[id + 1] = starts[id] + (pieces[id]?.length ?? 0);
+  }
+  const bytes = new Uint8Array(starts[pieces.length]);
+  const byteOf = bytesOfCharacters();
+  for (const [id, piece] of pieces.entries()) {
+    if (typeof piece !== 'string') {
+      bytes.set(piece ?? [], starts[id]);
+      continue;
+    }
+    for (let i = 0; i < piece.length; i++) {
+      bytes[starts[id] + i] = byteOf[piece.charCodeAt(i)];
+    }
+  }
+  return { starts, bytes };
+}
+
+/** The byte that each character of the alphabet stands for, by its UTF-16 code unit; "?" for what is not one. */
+function bytesOfCharacters(): Uint8Array {
+  const bytes = new Uint8Array(0x10000).fill(0x3f);
+  for (const [character, byte] of byteLevelAlphabet()) {
+    bytes[character.charCodeAt(0)] = byte;
   }
   return bytes;
 }

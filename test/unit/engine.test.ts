@@ -260,6 +260,47 @@ describe('engine', function () {
     }
   });
 
+  it('leaves the faster form of the model out once it has cost the process its life', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'surprisal-engine-'));
+    // There is no way to run out of memory here: this one ends as if the system had ended it.
+    const host = join(folder, 'host.cjs');
+    await writeFile(
+      host,
+      `process.on('message', ({ type, request, withoutFaster }) => {
+        if (type === 'load') {
+          const device = { provider: 'cpu', name: 'none', threads: 1, reasons: [withoutFaster ?? ''] };
+          process.send({ type: 'loaded', request, model: {}, device });
+          process.send({ type: 'improving', isUnderWay: withoutFaster === undefined }, () => {
+            if (withoutFaster === undefined) {
+              process.kill(process.pid, 'SIGKILL');
+            }
+          });
+        } else if (type === 'shutdown') {
+          process.exit(0);
+        }
+      });`,
+    );
+    const created = new Engine({ hostPath: host, settings: TINY });
+    engines.push(created);
+    const said: string[] = [];
+    await new Promise<void>((resolve) => {
+      created.onDidChangeState((state) => {
+        if (state.kind === 'ready') {
+          said.push(state.device.reasons[0]);
+          if (state.device.reasons[0] !== '') {
+            resolve();
+          }
+        }
+      });
+      created.ensureReady().catch(assert.fail);
+    });
+    const how = process.platform === 'win32' ? 'ended with code 1' : 'was ended by SIGKILL';
+    assert.deepEqual(said, ['', `the process ${how} while float32 ones were loaded.`]);
+    await created.restart();
+    assert.equal(said[2], '', 'who restarts it wants it tried again');
+    await rm(folder, { recursive: true, force: true });
+  });
+
   it('names what is wrong with a model folder, and goes on with a good one', async () => {
     const created = engine({ ...TINY, folder: join(ROOT, 'no-model') });
     await assert.rejects(scoreText(created, 'a', 'x'), (error: unknown) => {

@@ -107,11 +107,22 @@ describe('a network that goes over to a faster form', function () {
     });
   }
 
+  const WANTED = { device: 'cpu', threads: 2, weights: 'auto', excluded: {} } as const;
+  const LISTENER = { log: () => {}, trying: () => {} };
+
+  it('is left out where it cost the process its life before', async () => {
+    const { runtime, events } = watched();
+    const wanted = { ...WANTED, withoutFaster: 'the process was ended.' };
+    const loaded = await loadOnDevice(runtime, folder, wanted, LISTENER);
+    network = loaded.network;
+    assert.deepEqual(events, ['+ backbone.onnx', '+ head-quantized.onnx']);
+    assert.equal(network.canImprove, false);
+    assert.equal(loaded.device.reasons.at(-1), 'Weights: 4-bit, for the process was ended.');
+  });
+
   it('is what a CPU gets when its weights are left open and the memory is there', async () => {
     const { runtime, events } = watched();
-    const wanted = { device: 'cpu', threads: 2, weights: 'auto', excluded: {} } as const;
-    const listener = { log: () => {}, trying: () => {} };
-    const loaded = await loadOnDevice(runtime, folder, wanted, listener);
+    const loaded = await loadOnDevice(runtime, folder, WANTED, LISTENER);
     network = loaded.network;
     const isThere = chooseWeights('auto', folder.manifest, availableMemory()).weights === 'float32';
     assert.deepEqual(events, ['+ backbone.onnx', '+ head-quantized.onnx']);
@@ -239,6 +250,11 @@ describe('a network that goes over to a faster form', function () {
       }
       await score(2, 'one two three four', [0, 18], isScored);
       await sleep(1500);
+      const steps = messages.filter((message) => message.type === 'improving');
+      assert.deepEqual(
+        steps.map(({ isUnderWay }) => isUnderWay),
+        [true, false, true, false],
+      );
       const lines = messages.filter((message) => message.type === 'log').map(({ line }) => line);
       assert.equal(lines.length, 1);
       assert.match(lines[0], /^The faster form of the model is left out\. .*backbone-float32.*bad_alloc/);
