@@ -11,17 +11,14 @@
  *
  * Takes about six minutes on two cores; `SURPRISAL_ROUNDS` sets how often each thing is measured.
  */
-import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Engine } from '../../src/engine/client';
 import { openModelFolder } from '../../src/model/folder';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { DEMO_FILE, eventually } from '../e2e/support';
 import { DEMO, ENGINE_HOST, MODEL, TINY_MODEL } from '../support/paths';
-import { scoreText } from '../support/scoring';
 import { openWorkbench, type Workbench } from '../support/workbench';
 import { recordColours, takeColours } from './colours';
 import { ExtensionHost, type OwnTime } from './extensionHost';
@@ -35,8 +32,6 @@ const ROUNDS = Number(process.env.SURPRISAL_ROUNDS ?? 3);
 const LONG = 100_000;
 /** Documents that are scored completely in VS Code, in tokens: the second one is drawn as a whole, just so. */
 const COMPLETE = [5000, 19_500, LONG];
-/** Documents that are scored by an engine alone, whose memory is looked at. */
-const LENGTHS = [1500, 3000, 6000];
 /** One phase of typing, in milliseconds. */
 const PHASE = 12_000;
 /** Milliseconds between two keys, keys in a row, and the pause after them: longer than the delay before a scoring. */
@@ -54,16 +49,6 @@ const settings = {
 };
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-/** Resident bytes of a process; undefined where the system does not say. */
-async function residentBytes(process: number): Promise<number | undefined> {
-  try {
-    const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(process)]);
-    return Number(stdout) * 1024;
-  } catch {
-    return undefined;
-  }
-}
 
 function newEngine(): Engine {
   return new Engine({ hostPath: ENGINE_HOST, settings: { folder: MODEL, device: 'cpu', threads: 0 } });
@@ -187,27 +172,6 @@ async function measureCompletes(host: ExtensionHost, temporary: string): Promise
     }
   }
   return all;
-}
-
-/** Resident bytes of an engine that has scored nothing yet, and then one document after another, with their tokens. */
-async function measureEngineMemory(tokenizer: ByteTokenizer) {
-  const engine = newEngine();
-  const documents: { readonly tokens: number; readonly bytes: number | undefined }[] = [];
-  try {
-    await engine.ensureReady();
-    let skip = 0;
-    for (const length of LENGTHS) {
-      const text = await codeOfTokens(length, tokenizer, skip);
-      skip += text.split('\n').length;
-      const { map } = await scoreText(engine, `${length}.ts`, text, [0, text.length]);
-      const bytes = engine.processId === undefined ? undefined : await residentBytes(engine.processId);
-      documents.push({ tokens: map.length, bytes });
-    }
-  } finally {
-    await engine.stop();
-    engine.dispose();
-  }
-  return documents;
 }
 
 /** Types in rows, with pauses in which the scoring begins again, for as long as a phase lasts. */
@@ -352,23 +316,6 @@ function completeRows(completes: readonly Complete[]): Row[] {
   });
 }
 
-/** What each document but the first, which brings buffers and code with it, has added to the engine's memory. */
-function engineMemoryRows(documents: Awaited<ReturnType<typeof measureEngineMemory>>): Row[] {
-  const samples: number[] = [];
-  for (let i = 1; i < documents.length; i++) {
-    const { bytes, tokens } = documents[i];
-    const before = documents[i - 1].bytes;
-    if (bytes !== undefined && before !== undefined) {
-      samples.push((bytes - before) / 1024 / (tokens / 1000));
-    }
-  }
-  if (samples.length === 0) {
-    console.log('The engine’s memory is left out: there is no `ps` here that tells it.');
-    return [];
-  }
-  return [{ name: 'engine: a document’s states and scores, per 1,000 tokens', unit: 'KiB', samples }];
-}
-
 const PARTS: readonly [string, Moment | 'coloured'][] = [
   ['  until activate() has returned', 'activated'],
   ['  until the engine’s process is started', 'forked'],
@@ -395,7 +342,6 @@ async function main(): Promise<void> {
       starts.push(await startWindow(host));
     }
 
-    const engineMemory = await measureEngineMemory(tokenizer);
     const completes = await measureCompletes(host, temporary);
 
     const workspace = join(temporary, 'long');
@@ -430,7 +376,6 @@ async function main(): Promise<void> {
       { name: '  from there until they are drawn', samples: starts.map((one) => one.coloured - one.scores) },
       ...typingRows(typing.delays, typing.own),
       ...completeRows(completes),
-      ...engineMemoryRows(engineMemory),
     ];
     await report(
       'start',
