@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Locator } from 'playwright-core';
 import { SECTION_LIMITS } from '../../src/text/sections';
 import { DEMO } from '../support/paths';
 import { keepEvidence, openWorkbench, type Theme, type Workbench } from '../support/workbench';
@@ -113,6 +114,9 @@ describe('themes and states', () => {
     await menu().getByText('no-such-model').first().waitFor();
     const said = plain((await menu().allInnerTexts())[0]);
     await workbench.screenshot('failed-menu');
+    const advice = menu().locator('input').first();
+    assert.match((await advice.getAttribute('placeholder')) ?? '', /surprisal\.model/);
+    assert.ok(await fitsIn(advice), 'the advice should not be cut off');
     await workbench.page.keyboard.press('Escape');
     await menu().waitFor({ state: 'hidden' });
     assert.match(said, /Restart Engine/);
@@ -220,3 +224,15 @@ describe('themes and states', () => {
     assert.match(text, /statistics\.py is scored .*Perplexity .*Bits per byte .*SmolLM2 135M Instruct/);
   });
 });
+
+/** Whether the placeholder of an input box is as wide as the box at most. */
+function fitsIn(input: Locator): Promise<boolean> {
+  return input.evaluate((box): boolean => {
+    const { ownerDocument: page } = box;
+    const { font, paddingLeft, paddingRight } = page.defaultView.getComputedStyle(box);
+    const context = page.createElement('canvas').getContext('2d');
+    context.font = font;
+    const room = box.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight);
+    return context.measureText(box.placeholder).width <= room;
+  });
+}
