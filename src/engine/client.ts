@@ -17,12 +17,12 @@ import {
   type Distribution,
   type EngineProblem,
   type EngineState,
-  type ExecutionProvider,
   type FromHost,
   type ScoreRequest,
   type ScoreStatistics,
   type ToHost,
   type TrainingResult,
+  type Trial,
 } from './protocol';
 
 export interface EngineOptions {
@@ -96,11 +96,8 @@ export class Engine implements EngineApi {
   #loadRequest = 0;
   #waiters: Waiter[] = [];
   #crashes = 0;
-  #excluded: Partial<Record<ExecutionProvider, string>> = {};
-  #trying: ExecutionProvider | undefined;
-  /** See {@link LoadRequest}. */
-  #withoutFaster: string | undefined;
-  #isImproving = false;
+  #excluded: Partial<Record<Trial, string>> = {};
+  #trying: Trial | undefined;
   #trialTimer: NodeJS.Timeout | undefined;
   readonly #trialLimit: number;
   #restartTimer: NodeJS.Timeout | undefined;
@@ -272,7 +269,6 @@ export class Engine implements EngineApi {
   async restart(): Promise<void> {
     this.#crashes = 0;
     this.#excluded = {};
-    this.#withoutFaster = undefined;
     this.#setState({ kind: 'starting' });
     this.#rejectAll('distribution', new CancelledError());
     this.#rejectAll('training', new CancelledError());
@@ -319,7 +315,6 @@ export class Engine implements EngineApi {
     });
     this.#child = child;
     this.#try(undefined);
-    this.#isImproving = false;
     this.#loadRequest = this.#nextRequest++;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#log(text.trimEnd()));
@@ -342,7 +337,6 @@ export class Engine implements EngineApi {
       folder: this.#settings.folder,
       device: this.#settings.device,
       excluded: this.#excluded,
-      ...(this.#withoutFaster === undefined ? {} : { withoutFaster: this.#withoutFaster }),
       threads: this.#settings.threads,
       weights: this.#settings.weights ?? 'auto',
     } satisfies ToHost);
@@ -376,13 +370,10 @@ export class Engine implements EngineApi {
     this.#crashes++;
     this.#log(`The engine's process ${how} (${this.#crashes} in a row).`);
     if (this.#trying) {
-      // The device is left out from now on, and the next attempt is free.
-      this.#excluded[this.#trying] ??= `the process ${how} while it was tried.`;
+      // It is left out from now on, and the next attempt is free.
+      const when = this.#trying === 'faster' ? 'float32 ones were loaded' : 'it was tried';
+      this.#excluded[this.#trying] ??= `the process ${how} while ${when}.`;
       this.#try(undefined);
-      this.#crashes--;
-    }
-    if (this.#isImproving) {
-      this.#withoutFaster = `the process ${how} while float32 ones were loaded.`;
       this.#crashes--;
     }
     this.#rejectAll('distribution', new CancelledError());
@@ -485,10 +476,7 @@ export class Engine implements EngineApi {
         this.#setState({ kind: 'loading', model: message.model });
         break;
       case 'trying':
-        this.#try(message.provider);
-        break;
-      case 'improving':
-        this.#isImproving = message.isUnderWay;
+        this.#try(message.trial);
         break;
       case 'loaded':
         this.#loaded(message);
@@ -550,15 +538,14 @@ export class Engine implements EngineApi {
     }
   }
 
-  /** A device is being tried, or none is any more. One that takes too long is left out from the next process on. */
-  #try(provider: ExecutionProvider | undefined): void {
+  /** Something is being tried, or nothing any more. A device that takes too long is left out from the next process on. */
+  #try(trial: Trial | undefined): void {
     clearTimeout(this.#trialTimer);
-    this.#trying = provider;
+    this.#trying = trial;
     const child = this.#child;
-    if (provider !== undefined && child) {
+    if (trial !== undefined && trial !== 'faster' && child) {
       this.#trialTimer = setTimeout(() => {
-        this.#excluded[provider] =
-          `did not compute the verification page within ${this.#trialLimit / 1000} s.`;
+        this.#excluded[trial] = `did not compute the verification page within ${this.#trialLimit / 1000} s.`;
         child.kill('SIGKILL');
       }, this.#trialLimit);
     }

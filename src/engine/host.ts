@@ -110,7 +110,7 @@ class Host {
       const tokenizer = await ByteTokenizer.load(folder);
       const { network, device, degraded } = await loadOnDevice(runtime, folder, request, {
         log: (line) => send({ type: 'log', line }),
-        trying: (provider) => send({ type: 'trying', request: request.request, provider }),
+        trying: (trial) => send({ type: 'trying', trial }),
       });
       const { manifest } = folder;
       this.#scorer = new Scorer(network, tokenizer, send, report);

@@ -31,7 +31,7 @@ const FEW_CORES = 2;
 const FAST = 4000;
 
 /** What is asked for. */
-export type Wanted = Pick<LoadRequest, 'device' | 'excluded' | 'withoutFaster' | 'threads' | 'weights'>;
+export type Wanted = Pick<LoadRequest, 'device' | 'excluded' | 'threads' | 'weights'>;
 
 /** Who hears about the loading. */
 export interface LoadingListener {
@@ -220,12 +220,9 @@ class Loading {
       missed = tried.reason;
       choice = 'auto';
     }
-    const { withoutFaster } = this.wanted;
-    if (choice === 'auto' && withoutFaster !== undefined) {
-      this.#reasons.push(`Weights: 4-bit, for ${withoutFaster}`);
-      return { network: await this.#load({ provider: 'cpu', threads, weights: 'quantized' }), missed };
-    }
-    const { weights, first, reason } = chooseWeights(choice, this.folder.manifest, availableMemory());
+    const { manifest } = this.folder;
+    const { faster } = this.wanted.excluded;
+    const { weights, first, reason } = chooseWeights(choice, manifest, availableMemory(), faster);
     const options: NetworkOptions = { provider: 'cpu', threads, weights };
     this.#reasons.push(reason);
     if (!isSoon || !first) {

@@ -17,6 +17,8 @@ export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml']
 )[];
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
 export type ExecutionProvider = Provider;
+/** What may cost the engine's process its life: a device, or a faster form of the model, which takes more memory. */
+export type Trial = ExecutionProvider | 'faster';
 export type { WeightsChoice };
 
 /** The bound of the engine's cache of results, in megabytes (2²⁰ bytes), where nobody chose another. */
@@ -72,10 +74,8 @@ export interface LoadRequest {
   readonly request: number;
   readonly folder: string;
   readonly device: DeviceChoice;
-  /** Devices that brought the process down before, with what happened; not tried again. */
-  readonly excluded: Readonly<Partial<Record<ExecutionProvider, string>>>;
-  /** What happened when a faster form of the model was loaded, if that brought the process down: not done again. */
-  readonly withoutFaster?: string;
+  /** What brought the process down before, with what happened; not tried again. */
+  readonly excluded: Readonly<Partial<Record<Trial, string>>>;
   /** CPU threads; 0 lets the engine choose. */
   readonly threads: number;
   /** See `EngineSettings`. */
@@ -184,14 +184,8 @@ export interface TrainingResult {
 export type FromHost =
   | { readonly type: 'hello' }
   | { readonly type: 'loading'; readonly request: number; readonly model: string }
-  /** A device is about to be tried: should the process die now, this device was to blame. Undefined: not any more. */
-  | {
-      readonly type: 'trying';
-      readonly request: number;
-      readonly provider: ExecutionProvider | undefined;
-    }
-  /** A faster form of the model is being loaded: should the process die now, that took too much memory. */
-  | { readonly type: 'improving'; readonly isUnderWay: boolean }
+  /** Something is about to be tried: should the process die now, that was to blame. Undefined: not any more. */
+  | { readonly type: 'trying'; readonly trial: Trial | undefined }
   | {
       readonly type: 'loaded';
       readonly request: number;

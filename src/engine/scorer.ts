@@ -24,8 +24,8 @@ import { Training, type TrainingDocument } from './training';
 /**
  * Positions that one run of the backbone takes. Chunk borders lie at multiples of this from the beginning of
  * a page's context, whatever was cached: so a result has the same bits however it came about, as long as the network's
- * weights are kept in the same form. A run of 256
- * positions takes well under a second, and its matrix products are as fast as those of longer ones.
+ * weights are kept in the same form. A run of 256 positions takes well under a second, and its matrix products are as
+ * fast as those of longer ones.
  */
 export const CHUNK = 256;
 
@@ -652,7 +652,7 @@ export class Scorer {
     if (!this.network.canImprove) {
       return false;
     }
-    this.send({ type: 'improving', isUnderWay: true });
+    this.send({ type: 'trying', trial: 'faster' });
     // It has to be out before the thread is blocked.
     await turn();
     try {
@@ -661,7 +661,7 @@ export class Scorer {
       const why = error instanceof Error ? error.message : String(error);
       this.send({ type: 'log', line: `The faster form of the model is left out. ${why}` });
     }
-    this.send({ type: 'improving', isUnderWay: false });
+    this.send({ type: 'trying', trial: undefined });
     return true;
   }
 

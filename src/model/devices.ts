@@ -63,12 +63,14 @@ const SPARE_MEMORY = 2e9;
 /**
  * Decides how the weights are kept on a CPU, with values as in the file.
  * @param available bytes of memory that a process may still take
+ * @param excluded why `auto` is not to take float32, if it is not
  * @returns the decision, the form to begin with where one loads sooner, and one sentence that says why
  */
 export function chooseWeights(
   choice: Exclude<WeightsChoice, 'int8'>,
   { float32 }: Pick<ModelManifest, 'float32'>,
   available: number,
+  excluded?: string,
 ): { readonly weights: WeightsInMemory; readonly first?: WeightsInMemory; readonly reason: string } {
   if (!float32) {
     return { weights: 'quantized', reason: 'Weights: as the model folder has them.' };
@@ -78,6 +80,9 @@ export function chooseWeights(
   if (choice !== 'auto') {
     const name = choice === 'float32' ? `float32 (${size})` : '4-bit';
     return { weights: choice, reason: `Weights: ${name}, as set.` };
+  }
+  if (excluded !== undefined) {
+    return { weights: 'quantized', reason: `Weights: 4-bit, for ${excluded}` };
   }
   // While they are loaded they are there twice, beside the 4-bit ones and what was scored with those.
   const wanted = 3 * bytes + SPARE_MEMORY;

@@ -208,11 +208,8 @@ export async function createSessions(
 ): Promise<Sessions> {
   const form = new Form(runtime, folder, options);
   const backbone = await form.create('backbone');
-  form.tidy();
   try {
-    const head = await form.create('head');
-    form.tidy();
-    return { backbone, head };
+    return { backbone, head: await form.create('head') };
   } catch (error) {
     await backbone.release();
     throw error;
@@ -238,7 +235,6 @@ export async function* exchangeSessions(
     await sessions[graph].release();
     try {
       sessions[graph] = await form.create(graph);
-      form.tidy();
     } catch (error) {
       sessions[graph] = await former.create(graph);
       throw error;
@@ -267,8 +263,13 @@ class Form {
     this.#computed = isComputed(weights) ? await computeBackbone(this.folder, weights) : undefined;
   }
 
-  create(graph: keyof Sessions): Promise<InferenceSession> {
-    return graph === 'backbone' ? this.#createBackbone() : this.#createHead();
+  async create(graph: keyof Sessions): Promise<InferenceSession> {
+    const session = await (graph === 'backbone' ? this.#createBackbone() : this.#createHead());
+    if (isComputed(this.options.weights)) {
+      // The runtime has copies of its own, and nothing here holds what was computed any more.
+      collect();
+    }
+    return session;
   }
 
   async #createBackbone(): Promise<InferenceSession> {
@@ -289,13 +290,6 @@ class Form {
       weights === 'quantized' && provider === 'cpu' && quantized ? quantized.head : graphs.head,
       weights === 'int8' ? await computeHead(this.folder) : undefined,
     );
-  }
-
-  /** Gives the memory back of weights that were computed for a session: the runtime has copies of its own. */
-  tidy(): void {
-    if (isComputed(this.options.weights)) {
-      collect();
-    }
   }
 
   async #create(graph: string, computed: ComputedGraph | undefined): Promise<InferenceSession> {

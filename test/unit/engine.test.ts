@@ -266,12 +266,13 @@ describe('engine', function () {
     const host = join(folder, 'host.cjs');
     await writeFile(
       host,
-      `process.on('message', ({ type, request, withoutFaster }) => {
+      `process.on('message', ({ type, request, excluded }) => {
         if (type === 'load') {
-          const device = { provider: 'cpu', name: 'none', threads: 1, reasons: [withoutFaster ?? ''] };
+          const device = { provider: 'cpu', name: 'none', threads: 1, reasons: [excluded.faster ?? ''] };
           process.send({ type: 'loaded', request, model: {}, device });
-          process.send({ type: 'improving', isUnderWay: withoutFaster === undefined }, () => {
-            if (withoutFaster === undefined) {
+          const trial = excluded.faster === undefined ? 'faster' : undefined;
+          process.send({ type: 'trying', trial }, () => {
+            if (trial) {
               process.kill(process.pid, 'SIGKILL');
             }
           });
