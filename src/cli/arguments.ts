@@ -18,10 +18,10 @@ Options:
                                 where to compute (default: auto)
   --threads N                   CPU threads (default: chosen by the number of cores)
   --weights auto|float32|int8|quantized
-                                how the weights are kept in memory on a CPU (default: auto, float32 or quantized
-                                by the memory that is free; they have the same values, float32 is faster; int8 is
-                                faster yet where the processor has VNNI, and a little off); a GPU computes in half
-                                precision only with auto
+                                how the weights are kept in memory on a CPU (default: auto, quantized at first,
+                                which load sooner, then float32 if the memory is free; they have the same values,
+                                float32 is faster; int8 is faster yet where the processor has VNNI, and a little
+                                off); a GPU computes in half precision only with auto
   --unit bits|nats              unit of the text and html formats (default: bits)
   --top N                       also give the N most probable tokens at every position
   -h, --help                    show this text

@@ -30,7 +30,7 @@ const REPEATS = Number(process.env.SURPRISAL_BENCH_REPEATS) || 3;
 /** Half of the model's context window: one forward pass for PyTorch, three pages for Surprisal. */
 const TOKENS = 4096;
 
-/** The CPU with the weights that it takes by itself. */
+/** The CPU with the weights that it is fastest with and that have the exact values. */
 const CPU: Form = { name: PROVIDER_NAMES.cpu, provider: 'cpu', weights: 'float32' };
 
 /** What the engine is asked for. */

@@ -19,7 +19,7 @@ const TOLERANCE = 1e-4;
 /** How long the model may take for a document of the demo folder on a busy machine, in milliseconds. */
 export const SCORED_WITHIN = 90_000;
 
-/** Settings of all workbenches here: the same arithmetic as the command line's, on every machine. */
+/** Settings of all workbenches here: the device that the command line computes on, on every machine. */
 export const SETTINGS = { 'surprisal.device': 'cpu' };
 
 export const DEMO_FILE = 'statistics.py';
