@@ -12,6 +12,8 @@ import type { HeatmapSwitch } from './switch';
 
 /** How long the hover waits for the model's distribution, in milliseconds. */
 const PATIENCE = 2000;
+/** In place of a distribution that did not come in time. */
+const LATE = 'late';
 
 /** Answers for every document that has scores, or is being scored. */
 export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
@@ -50,7 +52,7 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
     const { start, end, first } = losses.unitOf(token);
     const range = new vscode.Range(document.positionAt(start), document.positionAt(end));
     const text = document.getText(range);
-    const distribution = await this.#distribution(state, found, first, cancellation);
+    const answer = await this.#distribution(state, found, first, cancellation);
     if (cancellation.isCancellationRequested || document.version !== version) {
       return undefined;
     }
@@ -68,7 +70,8 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
       text,
       unit: setting('unit'),
       vocabularySize: engine.kind === 'ready' ? engine.model.vocabularySize : undefined,
-      distribution,
+      distribution: answer === LATE ? undefined : answer,
+      isDistributionLate: answer === LATE,
       isPart: state.part !== undefined,
     };
     const markdown = new vscode.MarkdownString(hoverText(subject, link, vscode.l10n.t));
@@ -92,13 +95,13 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
     );
   }
 
-  /** The distribution before a token; undefined when it cannot be had in time. */
+  /** The distribution before a token; undefined when it cannot be had. */
   async #distribution(
     state: DocumentState,
     { score }: FoundToken,
     token: number,
     cancellation: vscode.CancellationToken,
-  ): Promise<Distribution | undefined> {
+  ): Promise<Distribution | typeof LATE | undefined> {
     if (score === undefined) {
       return undefined;
     }
@@ -110,8 +113,8 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
       },
     );
     let giveUp = () => {};
-    const limit = new Promise<undefined>((resolve) => {
-      giveUp = () => resolve(undefined);
+    const limit = new Promise<typeof LATE>((resolve) => {
+      giveUp = () => resolve(LATE);
     });
     const timer = setTimeout(giveUp, PATIENCE);
     const subscription = cancellation.onCancellationRequested(giveUp);

@@ -29,6 +29,8 @@ export interface HoverSubject {
   readonly before?: LossMap | undefined;
   /** The distribution of the model as it is before the unit's first token, if it could be had. */
   readonly distribution: Distribution | undefined;
+  /** It is being computed, and could not be waited for. */
+  readonly isDistributionLate?: boolean;
   /** `losses` are about a part of a large document. */
   readonly isPart?: boolean;
 }
@@ -72,6 +74,8 @@ export function hoverText(subject: HoverSubject, link: string, t: Translate): st
           : t('What the model expected here:')
         : t('What the model expected in place of the first of them:');
     sections.push(heading, codeBlock(bars(distribution)));
+  } else if (subject.isDistributionLate) {
+    sections.push(t('The model is still computing what it expected here: point here again in a moment.'));
   }
   sections.push(`${placeOf(subject, first, t)} · ${link}`);
   return sections.join('\n\n');

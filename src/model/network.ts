@@ -87,7 +87,7 @@ export class Network {
   }
 
   /**
-   * Takes one step towards the faster form; it blocks the thread, longer than a run does.
+   * Takes one step towards the faster form; it blocks the thread, some steps longer than a run does.
    * @throws ModelError when the form cannot be loaded: the network goes on without it
    */
   async improve(): Promise<void> {

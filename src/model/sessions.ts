@@ -61,14 +61,17 @@ export interface ComputedGraph {
   readonly external: readonly ExternalData[];
 }
 
+/** Weights that are computed in one step of some 25 ms: a message that comes in need not wait longer. */
+const STEP = 4e6;
+
 /**
- * Computes the weights of a backbone.
+ * Computes the weights of a backbone, in short steps.
  * @returns undefined where the model folder has no graph for such weights
  */
-export async function computeBackbone(
+export async function* computeBackbone(
   { manifest: { float32, int8 }, file }: ModelFolder,
   weights: ComputedWeights,
-): Promise<ComputedGraph | undefined> {
+): AsyncGenerator<undefined, ComputedGraph | undefined> {
   const chosen = weights === 'float32' ? float32 : int8;
   if (!chosen || !float32) {
     return undefined;
@@ -78,6 +81,7 @@ export async function computeBackbone(
   const external = await files.named(chosen.data);
   // One room for all that is needed no longer than a matrix is rounded.
   const room = new Float32Array(weights === 'int8' ? Math.max(0, ...matrices.map(sizeOf)) : 0);
+  let computed = 0;
   for (const name of new Set(matrices.map((recipe) => recipe.file))) {
     const blocks = await files.read(name);
     for (const recipe of matrices.filter((candidate) => candidate.file === name)) {
@@ -92,9 +96,24 @@ export async function computeBackbone(
               int8?.outliers[recipe.name] ?? [],
             )),
       );
+      computed += sizeOf(recipe);
+      if (computed >= STEP) {
+        computed = 0;
+        yield;
+      }
     }
   }
   return { graph: chosen.backbone, external };
+}
+
+/** Takes all steps at once. @returns what they come to */
+export async function inOne<Result>(steps: AsyncGenerator<undefined, Result>): Promise<Result> {
+  for (;;) {
+    const { done, value } = await steps.next();
+    if (done) {
+      return value;
+    }
+  }
 }
 
 /**
@@ -218,7 +237,8 @@ export async function createSessions(
 
 /**
  * Puts the sessions of another form of the same network in the place of those that there are, in steps that block the
- * thread. Of a graph there is never more than one session, so that the memory of one is enough.
+ * thread: the two that create a session for longer than a run does. Of a graph there is never more than one session, so
+ * that the memory of one is enough.
  * @param current the form that the sessions have
  * @throws ModelError when a graph cannot be loaded; its former session is loaded again then
  */
@@ -240,7 +260,7 @@ export async function* exchangeSessions(
       throw error;
     }
   };
-  await form.computeBackbone();
+  yield* form.computeBackbone();
   yield;
   await exchange('backbone');
   yield;
@@ -258,9 +278,9 @@ class Form {
   ) {}
 
   /** Computes the backbone's weights, if they are in no file, for the session that is created next. */
-  async computeBackbone(): Promise<void> {
+  async *computeBackbone(): AsyncGenerator<undefined, void> {
     const { weights } = this.options;
-    this.#computed = isComputed(weights) ? await computeBackbone(this.folder, weights) : undefined;
+    this.#computed = isComputed(weights) ? yield* computeBackbone(this.folder, weights) : undefined;
   }
 
   async create(graph: keyof Sessions): Promise<InferenceSession> {
@@ -274,7 +294,7 @@ class Form {
 
   async #createBackbone(): Promise<InferenceSession> {
     if (!this.#computed) {
-      await this.computeBackbone();
+      await inOne(this.computeBackbone());
     }
     const computed = this.#computed;
     this.#computed = undefined;

@@ -17,6 +17,7 @@ import type { KeyValueCache } from '../../src/model/keyValueCache';
 import { Network } from '../../src/model/network';
 import { type WeightsInMemory, WITHOUT_TILES } from '../../src/model/sessions';
 import { MODEL } from '../support/paths';
+import { hasInt8 } from './forms';
 import { matrixProducts } from './matrixProducts';
 import { machine, type Row, report } from './report';
 
@@ -65,10 +66,11 @@ async function main(): Promise<void> {
   const { manifest } = folder;
   const all = physicalCores();
   const repeats = Number(process.env.SURPRISAL_BENCH_REPEATS) || 15;
+  const forms = (await hasInt8(folder)) ? FORMS : FORMS.filter(({ weights }) => weights !== 'int8');
   const rows: Row[] = [];
   for (const threads of new Set([all, 1])) {
     const networks = new Map<string, { network: Network; past: KeyValueCache }>();
-    for (const { name, weights, tiles } of FORMS) {
+    for (const { name, weights, tiles } of forms) {
       process.env[WITHOUT_TILES] = tiles ? '0' : '1';
       const network = await Network.load(runtime, folder, { provider: 'cpu', threads, weights });
       networks.set(name, { network, past: network.newCache(Math.max(...LENGTHS)) });

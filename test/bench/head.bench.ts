@@ -17,6 +17,7 @@ import { ByteTokenizer } from '../../src/model/tokenizer';
 import { ENGINE_HOST, MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
 import { benchDocument } from './documents';
+import { hasInt8 } from './forms';
 import { withPeaks } from './memory';
 import type { BenchDocument } from './peers/peer';
 import {
@@ -241,13 +242,14 @@ async function main(): Promise<void> {
   const { text } = await benchDocument(tokenizer, 'code', PAGE, 'page');
   const { ids } = tokenizer.encode(text);
   const multiplyAdds = await multiplyAddsOf(folder);
+  const forms = (await hasInt8(folder)) ? FORMS : FORMS.filter((weights) => weights !== 'int8');
   const rows: Row[] = [];
-  for (const weights of FORMS) {
+  for (const weights of forms) {
     for (const threads of new Set([1, all])) {
       rows.push(...(await timeRows(folder, ids, multiplyAdds, threads, weights)));
     }
   }
-  for (const weights of FORMS) {
+  for (const weights of forms) {
     rows.push(...(await memoryRows(folder, tokenizer, all, weights)));
   }
   const about = {

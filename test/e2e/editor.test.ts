@@ -20,12 +20,14 @@ import {
   statusShows,
   undoUntil,
   ways,
+  withEnginePaused,
 } from './support';
 
 const OTHER_FILE = 'inventory.ts';
 /** What is typed, and where. */
 const BEFORE = 'Return the sample';
 const STRANGE = ' xylophone';
+const STILL_COMPUTING = 'The model is still computing what it expected here: point here again in a moment.';
 
 describe('the editor', () => {
   let workbench: Workbench;
@@ -100,7 +102,12 @@ describe('the editor', () => {
   it('shows a token’s numbers and the alternatives when one points at it', async () => {
     const line = original.lineOf('- median)');
     const token = original.token(line, ' median');
-    const text = plain(await workbench.hoverAt(line, 'median'));
+    // While the engine goes over to faster weights, the alternatives may not come in time.
+    const text = await eventually(
+      'the hover should have all there is',
+      async () => plain(await workbench.hoverAt(line, 'median')),
+      (shown) => !shown.includes(STILL_COMPUTING),
+    );
     await workbench.screenshot('hover');
     const parts =
       /^(\S+) (.+?) \((.+?)\) · probability (.+?) rank (.+?) of (.+?) · entropy (.+? bits) · .*? What the model expected here: (.*?) Page (\d+) of (\d+)\W+(.+?) tokens of context/.exec(
@@ -142,6 +149,24 @@ describe('the editor', () => {
     assert.equal(await frame.getByTestId('position').textContent(), `Line ${line}, column ${column}`);
     await workbench.dismissHover();
     await closePanel();
+  });
+
+  it('says in the hover that the model has not computed the alternatives yet', async () => {
+    const line = original.lineOf('proprosed');
+    const { nats } = original.token(line, ' pro');
+    await withEnginePaused(async () => {
+      const text = plain(await workbench.hoverAt(line, 'proprosed'));
+      await workbench.screenshot('hover-waiting');
+      assertShows(/\((.+?)\)/.exec(text)?.[1] ?? '', nats, (value) => formatSurprisal(value, 'nats'));
+      assert.ok(text.includes(STILL_COMPUTING), text);
+    });
+    const text = await eventually(
+      'the alternatives should come',
+      async () => plain(await workbench.hoverAt(line, 'proprosed')),
+      (shown) => !shown.includes(STILL_COMPUTING),
+    );
+    assert.match(text, /What the model expected here:/);
+    await workbench.dismissHover();
   });
 
   it('follows what is typed, and what is taken back', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import type { Frame } from 'playwright-core';
 import type { Report, ReportToken } from '../../src/cli/report';
@@ -11,7 +11,7 @@ import { HEAT_BIN_COUNT, heatOf } from '../../src/loss/heat';
 import { formatSurprisal } from '../../src/loss/units';
 import { HEAT_BACKGROUNDS, type ThemeKind } from '../../src/text/palette';
 import { makeVisible } from '../../src/text/visible';
-import { CLI, DEMO } from '../support/paths';
+import { CLI, DEMO, ENGINE_HOST, ROOT } from '../support/paths';
 import type { Theme, Workbench } from '../support/workbench';
 
 /** Largest difference of two computations of the same score, in nats. */
@@ -21,6 +21,9 @@ export const SCORED_WITHIN = 90_000;
 
 /** Settings of all workbenches here: the device that the command line computes on, on every machine. */
 export const SETTINGS = { 'surprisal.device': 'cpu' };
+
+/** What the engine's process runs, wherever the extension is linked to. */
+const ENGINE = relative(ROOT, ENGINE_HOST);
 
 export const DEMO_FILE = 'statistics.py';
 
@@ -140,6 +143,32 @@ export async function eventually<Value>(
       throw new Error(`${what}: after ${timeout / 1000} s there is still ${JSON.stringify(value)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+}
+
+/** Does something while the engine's process gets no processor, as if a run took very long. */
+export async function withEnginePaused(action: () => Promise<void>): Promise<void> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,args=']);
+  const processes = new Map(
+    stdout.split('\n').flatMap((line) => {
+      const [, id, parent, command] = /^ *(\d+) +(\d+) +(.*)$/.exec(line) ?? [];
+      return id ? [[Number(id), { parent: Number(parent), command }] as const] : [];
+    }),
+  );
+  const isOurs = (id: number): boolean =>
+    id === process.pid || (processes.has(id) && isOurs(processes.get(id)!.parent));
+  const engines = [...processes].filter(([id, { command }]) => command.includes(ENGINE) && isOurs(id));
+  assert.ok(engines.length > 0, 'there is no engine');
+  const signal = (name: NodeJS.Signals) => {
+    for (const [id] of engines) {
+      process.kill(id, name);
+    }
+  };
+  signal('SIGSTOP');
+  try {
+    await action();
+  } finally {
+    signal('SIGCONT');
   }
 }
 

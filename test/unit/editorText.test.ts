@@ -269,6 +269,12 @@ describe('hover', () => {
     assert.match(text, /▶ ▏ +0\.090? % {2}·x {2}\(#12\)/);
   });
 
+  it('says what could not be waited for', () => {
+    assert.doesNotMatch(hoverText(subject, '', english), /still computing/);
+    const text = hoverText({ ...subject, isDistributionLate: true }, '', english);
+    assert.match(text, /\n\nThe model is still computing what it expected here: .*\n\nPage 1/);
+  });
+
   it('adds up the tokens of a split character', () => {
     const losses = new LossMap({
       starts: Uint32Array.of(0, 0),

@@ -252,11 +252,13 @@ describe('a network that goes over to a faster form', function () {
       await hasTried(one);
       await score(2, 'one two three four', [0, 18], isScored);
       await sleep(1500);
-      const steps = messages.filter((message) => message.type === 'trying');
+      const steps = messages.filter((message) => message.type === 'trying').map(({ trial }) => trial);
+      assert.ok(steps.length > 2);
       assert.deepEqual(
-        steps.map(({ trial }) => trial),
-        ['faster', undefined, 'faster', undefined],
+        steps,
+        steps.map((_, i) => (i % 2 === 0 ? 'faster' : undefined)),
       );
+      assert.equal(steps.at(-1), undefined);
       const lines = messages.filter((message) => message.type === 'log').map(({ line }) => line);
       assert.equal(lines.length, 1);
       assert.match(lines[0], /^The faster form of the model is left out\. .*backbone-float32.*bad_alloc/);

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import type { ModelFolder } from '../../../src/model/folder';
-import { computeBackbone, type WeightsInMemory } from '../../../src/model/sessions';
+import { computeBackbone, inOne, type WeightsInMemory } from '../../../src/model/sessions';
 
 /** Goes up with every change to what is made here, so that an older folder is made anew. */
 const RECIPE_VERSION = 2;
@@ -76,7 +76,7 @@ export async function transformersModel(
  */
 async function copyWeights(folder: ModelFolder, weights: WeightsInMemory, target: string): Promise<string> {
   const { graphs, files } = folder.manifest;
-  const computed = weights === 'quantized' ? undefined : await computeBackbone(folder, weights);
+  const computed = weights === 'quantized' ? undefined : await inOne(computeBackbone(folder, weights));
   if (!computed) {
     for (const name of Object.keys(files).filter((candidate) => candidate.endsWith('.bin'))) {
       await copyFile(folder.file(name), join(target, basename(name)));
