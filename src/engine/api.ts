@@ -43,7 +43,8 @@ export interface ScoreListener {
    */
   layout(layout: TokenLayout, score: number): void;
   /**
-   * Consecutive tokens were scored.
+   * Consecutive tokens were scored. Those at a change may come twice: at once, and with the run that they belong to, which
+   * rounds otherwise in the last bits and counts.
    * @param from index of the first of them
    * @param done number of tokens scored so far
    */

@@ -89,7 +89,11 @@ export class ResultCache {
 }
 
 /** Number of entries, at most `most`, that two lists begin with alike. */
-export function commonPrefix(a: readonly string[], b: readonly string[], most: number): number {
+export function commonPrefix<Entry>(
+  a: ArrayLike<Entry>,
+  b: ArrayLike<Entry>,
+  most = Number.POSITIVE_INFINITY,
+): number {
   const limit = Math.min(most, a.length, b.length);
   let length = 0;
   while (length < limit && a[length] === b[length]) {

@@ -44,6 +44,8 @@ const FILE = 'code.ts';
 
 /** What scoring a text took, in milliseconds, and what it cost. */
 interface Timed {
+  /** Until the tokens from the first change to the end of its line had their scores. */
+  readonly changed: number;
   /** Until every token on screen had its scores. */
   readonly visible: number;
   /** Until every token had. */
@@ -87,9 +89,25 @@ const EDITS: readonly Edit[] = [
 /** Back to the text before the paste, which is known. */
 const UNDO = 'the paste undone';
 
-/** Scores a text, with the lines around one of them on screen. */
-async function score(engine: Engine, lines: readonly string[], line: number): Promise<Timed> {
+/** Number of UTF-16 code units that two texts begin with alike. */
+function commonStart(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) {
+    length++;
+  }
+  return length;
+}
+
+/** Scores a text that was another one before, with the lines around one of them on screen. */
+async function score(
+  engine: Engine,
+  lines: readonly string[],
+  line: number,
+  before: readonly string[] = [],
+): Promise<Timed> {
   const text = lines.join('\n');
+  const change = commonStart(text, before.join('\n'));
+  const lineEnd = text.indexOf('\n', change);
   const starts = lineStarts(text);
   const visible = [
     starts[Math.max(0, line - SCREEN / 2)],
@@ -97,6 +115,7 @@ async function score(engine: Engine, lines: readonly string[], line: number): Pr
   ];
   let map: LossMap | undefined;
   let seen = Number.NaN;
+  let changed = Number.NaN;
   const began = performance.now();
   const statistics = await engine.score(FILE, text, visible, {
     layout: (layout) => {
@@ -104,6 +123,9 @@ async function score(engine: Engine, lines: readonly string[], line: number): Pr
     },
     scores: (from, scores) => {
       map?.write(from, scores);
+      if (Number.isNaN(changed) && map && isScored(map, change, lineEnd)) {
+        changed = performance.now();
+      }
       if (Number.isNaN(seen) && map && isScored(map, visible[0], visible[1])) {
         seen = performance.now();
       }
@@ -111,7 +133,7 @@ async function score(engine: Engine, lines: readonly string[], line: number): Pr
   });
   const all = performance.now() - began;
   assert.ok(map?.complete && !Number.isNaN(seen), 'tokens have no scores');
-  return { visible: seen - began, all, tokens: map.length, statistics };
+  return { changed: changed - began, visible: seen - began, all, tokens: map.length, statistics };
 }
 
 function isScored(map: LossMap, start: number, end: number): boolean {
@@ -122,13 +144,15 @@ function isScored(map: LossMap, start: number, end: number): boolean {
 
 /** What was measured of one kind of edit. */
 class Samples {
+  readonly changed: number[] = [];
   readonly visible: number[] = [];
   readonly all: number[] = [];
   readonly tokens: number[] = [];
   /** Time until what is on screen was scored, by the from-scratch time of the same round. */
   readonly shares: number[] = [];
 
-  add({ visible, all, statistics }: Timed, scratch: number): void {
+  add({ changed, visible, all, statistics }: Timed, scratch: number): void {
+    this.changed.push(changed);
     this.visible.push(visible);
     this.all.push(all);
     this.tokens.push(statistics.tokensRun);
@@ -158,9 +182,9 @@ async function measureEngine(original: readonly string[]) {
         for (const edit of EDITS) {
           before = lines;
           lines = edit.apply(lines, line);
-          samples.get(edit.name)?.add(await score(engine, lines, line), cold.all);
+          samples.get(edit.name)?.add(await score(engine, lines, line, before), cold.all);
         }
-        samples.get(UNDO)?.add(await score(engine, before, line), cold.all);
+        samples.get(UNDO)?.add(await score(engine, before, line, lines), cold.all);
       }
     } finally {
       await engine.stop();
@@ -264,12 +288,13 @@ async function main(): Promise<void> {
       samples: scratch.map(({ statistics }) => statistics.tokensRun),
       against: [{ name: 'the tokens of the file', value: scratch[0].tokens }],
     },
-    ...[...samples].flatMap(([name, { visible, all: complete, tokens }]): Row[] => [
+    ...[...samples].flatMap(([name, { changed, visible, all: complete, tokens }]): Row[] => [
       {
         name: `engine, ${name}: the 50 lines on screen`,
         samples: visible,
         against: fromScratch(whole),
       },
+      { name: '  from the change to the end of its line', samples: changed },
       { name: '  every token', samples: complete },
       { name: '  tokens run', unit: 'tokens', samples: tokens, against: [PAGE] },
     ]),

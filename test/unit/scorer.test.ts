@@ -1,16 +1,29 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import * as onnxRuntime from 'onnxruntime-node';
 import type { Distribution, FromHost } from '../../src/engine/protocol';
 import { type CacheLimits, cacheLimits, ResultCache } from '../../src/engine/resultCache';
-import { CHUNK, Scorer } from '../../src/engine/scorer';
+import { AT_CHANGE, CHUNK, Scorer } from '../../src/engine/scorer';
 import type { TokenLayout } from '../../src/loss/lossMap';
 import { openModelFolder } from '../../src/model/folder';
 import { Network } from '../../src/model/network';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { PAGE_LIMITS } from '../../src/text/pages';
 import { ROOT, TINY_MODEL } from '../support/paths';
+import { largestDifference } from '../support/scoring';
+
+/** As far as the sums of runs of different lengths are apart, in nats. */
+const ROUNDING = 1e-4;
+
+/** Scores as they were sent. */
+interface Sent {
+  readonly from: number;
+  readonly nats: Float32Array;
+  /** Tokens run since the document was handed over. */
+  readonly run: number;
+}
 
 /** A scorer in this process that counts what its network does. */
 class Counted {
@@ -18,9 +31,12 @@ class Counted {
   run = 0;
   scored = 0;
   layout: TokenLayout | undefined;
+  /** Of the last scoring. */
+  readonly sent: Sent[] = [];
   readonly scorer: Scorer;
   #requests = 0;
   #score = 0;
+  #before = 0;
   #answer: ((message: FromHost) => void) | undefined;
 
   constructor(network: Network, tokenizer: ByteTokenizer, limits: CacheLimits) {
@@ -40,6 +56,9 @@ class Counted {
     });
     const send = (message: FromHost) => {
       this.layout = message.type === 'layout' ? message.layout : this.layout;
+      if (message.type === 'scores') {
+        this.sent.push({ from: message.from, nats: message.scores.nats, run: this.run - this.#before });
+      }
       this.#answer?.(message);
     };
     const fail = (_request: number, error: unknown) => assert.fail(String(error));
@@ -48,9 +67,20 @@ class Counted {
 
   async score(text: string, visible: readonly number[]): Promise<void> {
     this.#score = ++this.#requests;
+    this.#before = this.run;
+    this.sent.length = 0;
     const scored = this.#answered('scored');
     this.scorer.score({ type: 'score', request: this.#score, document: 'a', text, visible });
     await scored;
+  }
+
+  /** Every token's surprisal after the last scoring. */
+  nats(): Float32Array {
+    const nats = new Float32Array(this.layout?.ids.length ?? 0).fill(Number.NaN);
+    for (const { from, nats: part } of this.sent) {
+      nats.set(part, from);
+    }
+    return nats;
   }
 
   async distribution(token: number): Promise<Distribution> {
@@ -131,5 +161,56 @@ describe('scorer', function () {
     const { run } = counted;
     await counted.score(`${page.slice(0, 3900)} ${page.slice(3900)}`, [0, 4000]);
     assert.ok(counted.run - run <= 2 * CHUNK, `${counted.run - run} tokens`);
+  });
+
+  it('scores what has changed first, with the numbers that its whole chunk gives', async () => {
+    const edits = fc.array(
+      fc.record({
+        at: fc.noBias(fc.integer({ min: 0, max: 999 })),
+        put: fc.constantFrom('x', ' = 1', '\n'),
+      }),
+      { minLength: 1, maxLength: 5 },
+    );
+    let ahead = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(600, 2400), edits, async (length, steps) => {
+        const counted = scorer(10_000);
+        let now = text.slice(0, length);
+        await counted.score(now, [0, now.length]);
+        for (const { at, put } of steps) {
+          const before = counted.layout ?? assert.fail('no layout');
+          assert.equal(before.pageStarts.length, 1);
+          const place = Math.floor((at * now.length) / 1000);
+          now = now.slice(0, place) + put + now.slice(place);
+          await counted.score(now, [0, now.length]);
+          const { ids } = counted.layout ?? assert.fail('no layout');
+          const first = ids.findIndex((id, token) => id !== before.ids[token]);
+          const start = Math.floor(first / CHUNK) * CHUNK;
+          const rest = Math.min(start + CHUNK, ids.length) - start;
+          const sent = counted.sent.find(({ from, nats }) => from <= first && first < from + nats.length);
+          const nats = counted.nats();
+          if (first > 0 && rest > 2 * AT_CHANGE && (sent?.run ?? 0) > 0) {
+            ahead++;
+            assert.deepEqual([sent?.from, sent?.run], [first, Math.min(AT_CHANGE, ids.length - first)]);
+            assert.ok(largestDifference(sent!.nats, nats.slice(first, first + sent!.nats.length)) < ROUNDING);
+          }
+          const fresh = scorer(10_000);
+          await fresh.score(now, [0, now.length]);
+          assert.deepEqual(nats, fresh.nats());
+        }
+      }),
+      { numRuns: 30 },
+    );
+    assert.ok(ahead > 30, `${ahead} changes were scored first`);
+  });
+
+  it('keeps a page that begins like the one that something is typed in', async () => {
+    const counted = scorer(10_000);
+    const [one, other] = [text.slice(0, 2400), `${text.slice(0, 300)}${text.slice(5000, 6500)}`];
+    await counted.score(one, [0, one.length]);
+    await counted.score(other, [0, other.length]);
+    // The keys and values of the first text are still there.
+    await counted.score(`${one.slice(0, -40)}x${one.slice(-40)}`, [0, one.length]);
+    assert.ok(counted.sent.at(-1)!.run <= CHUNK + AT_CHANGE, `${counted.sent.at(-1)?.run} tokens`);
   });
 });
