@@ -356,7 +356,7 @@ export class Scorer {
     const { start, text, isLast } = sections[index];
     const earlier = sections[index].before ?? (index > 0 ? sections[index - 1].text : undefined);
     const isWhole = earlier === undefined && isLast;
-    // A text that is one section changes with every keystroke: there is no use in keeping its tokens.
+    // A text that is one section changes with every keystroke: the tokenizer keeps its pieces.
     const tokens = isWhole ? tokenise(this.tokenizer, text) : this.#tokensOf(text);
     const { overlap } = this.#limits;
     const before = earlier === undefined ? new Uint32Array() : this.#tokensOf(earlier).ids.slice(-overlap);

@@ -1,9 +1,15 @@
 /** A byte-level tokenizer: vocabulary ids, and the exact bytes behind each. */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Tokenizer } from '@huggingface/tokenizers';
+import { LRUCache } from 'lru-cache';
 import { utf8Bytes } from '../text/utf8';
 import { ModelError } from './errors';
 import type { ModelFolder } from './folder';
+import { cutsAtLineEnds, pieceEnds } from './pieces';
+
+/** Bound of the pieces of texts that are kept cut into tokens, in tokens (8 bytes each): more than a text that is one section. */
+const KEPT_TOKENS = 500_000;
 
 /** A text cut into tokens. */
 export interface EncodedText {
@@ -34,6 +40,8 @@ export class ByteTokenizer {
   readonly #vocabulary: Vocabulary;
   /** [256] 1 for bytes that no id stands for. */
   readonly #isMissing: Uint8Array;
+  /** By their text's digest; undefined where a text cannot be taken in pieces. */
+  readonly #pieces: LRUCache<string, EncodedText> | undefined;
 
   /**
    * @param definition the parsed `tokenizer.json`
@@ -65,6 +73,15 @@ export class ByteTokenizer {
       }
     }
     skipMissingBytes(this.#tokenizer, this.#isMissing);
+    // A byte that no id stands for counts with a neighbour: there must be none at the ends of pieces.
+    const hasLineEnds = ![
+      ...this.#isMissing.subarray(0x21, 0x7f),
+      ...[0x0a, 0x0d].map((byte) => this.#isMissing[byte]),
+    ].some(Boolean);
+    this.#pieces =
+      hasLineEnds && cutsAtLineEnds(definition)
+        ? new LRUCache({ maxSize: KEPT_TOKENS, sizeCalculation: ({ ids }) => 1 + ids.length })
+        : undefined;
   }
 
   /** Reads the tokenizer of a model folder. @throws ModelError */
@@ -90,19 +107,44 @@ export class ByteTokenizer {
   }
 
   /**
-   * Cuts a text into tokens, without adding any. A lone surrogate counts as U+FFFD.
+   * Cuts a text into tokens, without adding any. A lone surrogate counts as U+FFFD. What was cut lately, of this text or
+   * another one, is found again in pieces.
    * @throws ModelError when the tokenizer changed the text, so that tokens and text do not match
    */
   encode(text: string): EncodedText {
+    const pieces: EncodedText[] = [];
+    let start = 0;
+    for (const end of this.#pieces ? pieceEnds(text) : [text.length]) {
+      pieces.push(this.#encodePiece(text, start, end));
+      start = end;
+    }
+    return pieces.length === 1 ? pieces[0] : joined(pieces);
+  }
+
+  #encodePiece(whole: string, start: number, end: number): EncodedText {
+    const text = whole.slice(start, end);
+    const key = this.#pieces && createHash('sha256').update(text, 'utf16le').digest('base64');
+    const known = key && this.#pieces?.get(key);
+    if (known) {
+      return known;
+    }
     // U+FFFD is one UTF-16 code unit, as a lone surrogate is: positions stay the same.
     const ids = Uint32Array.from(
       this.#tokenizer.encode(toWellFormed(text), { add_special_tokens: false }).ids as number[],
     );
-    return { ids, byteLengths: this.#align(ids, utf8Bytes(text)) };
+    const piece = { ids, byteLengths: this.#align(ids, utf8Bytes(text), whole.slice(0, start)) };
+    if (key) {
+      this.#pieces?.set(key, piece);
+    }
+    return piece;
   }
 
-  /** Follows the text's bytes token by token. @throws ModelError where they part */
-  #align(ids: Uint32Array, text: Uint8Array): Uint32Array {
+  /**
+   * Follows a text's bytes token by token.
+   * @param before the text before it, for an error's place
+   * @throws ModelError where they part
+   */
+  #align(ids: Uint32Array, text: Uint8Array, before: string): Uint32Array {
     const byteLengths = new Uint32Array(ids.length);
     const { starts, bytes } = this.#vocabulary;
     let position = 0;
@@ -114,7 +156,7 @@ export class ByteTokenizer {
           position++;
         }
         if (text[position] !== byte) {
-          throw this.#changed(position);
+          throw this.#changed(Buffer.byteLength(before) + position);
         }
         position++;
       }
@@ -125,7 +167,7 @@ export class ByteTokenizer {
       position++;
     }
     if (position < text.length) {
-      throw this.#changed(position);
+      throw this.#changed(Buffer.byteLength(before) + position);
     }
     if (ids.length > 0) {
       byteLengths[ids.length - 1] += position - end;
@@ -152,6 +194,19 @@ export class ByteTokenizer {
   textOf(id: number): string {
     return DECODER.decode(this.bytesOf(id));
   }
+}
+
+function joined(pieces: readonly EncodedText[]): EncodedText {
+  const tokens = pieces.reduce((sum, { ids }) => sum + ids.length, 0);
+  const ids = new Uint32Array(tokens);
+  const byteLengths = new Uint32Array(tokens);
+  let from = 0;
+  for (const piece of pieces) {
+    ids.set(piece.ids, from);
+    byteLengths.set(piece.byteLengths, from);
+    from += piece.ids.length;
+  }
+  return { ids, byteLengths };
 }
 
 /** The bytes of every id, one after the other: none for ids that stand for nothing. */

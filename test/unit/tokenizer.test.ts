@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Tokenizer } from '@huggingface/tokenizers';
 import * as fc from 'fast-check';
 import { prepare } from '../../src/engine/scorer';
 import { ModelError } from '../../src/model/errors';
 import { openModelFolder } from '../../src/model/folder';
+import { cutsAtLineEnds, pieceEnds } from '../../src/model/pieces';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { pageLimitsFor } from '../../src/text/pages';
-import { FIXTURES, MODEL, TINY_MODEL } from '../support/paths';
+import { FIXTURES, MODEL, ROOT, TINY_MODEL } from '../support/paths';
 
 /** Text as unkind as documents get: any code unit, lone surrogates, controls, blanks, emoji, special tokens. */
 const nastyText = fc
@@ -101,6 +104,77 @@ for (const [name, path, missing] of [
         }),
         { numRuns: 400 },
       );
+    });
+
+    it('has the tokens of the whole text where it takes it in pieces, after any edits', () => {
+      // The same words by a pattern that is not known, so that the text is not taken in pieces.
+      const definition = JSON.parse(readFileSync(join(path, 'tokenizer.json'), 'utf8'));
+      const config = JSON.parse(readFileSync(join(path, 'tokenizer_config.json'), 'utf8'));
+      assert.equal(cutsAtLineEnds(definition), true);
+      const words = definition.pre_tokenizer.pretokenizers[1].pattern;
+      words.Regex = `(?:${words.Regex})`;
+      assert.equal(cutsAtLineEnds(definition), false);
+      const whole = new ByteTokenizer(definition, config, path);
+      const line = fc.oneof(
+        fc.constantFrom(
+          '',
+          '    ',
+          'x',
+          '    return 17',
+          'end.',
+          '}',
+          '\tfoo(bar);  ',
+          '// 1',
+          "it's",
+          '\u0004',
+          'é',
+          '<|endoftext|>',
+        ),
+        nastyText,
+        fc.string({ minLength: 3, maxLength: 40 }),
+      );
+      const text = fc
+        .array(fc.tuple(line, fc.constantFrom('\n', '\n', '\r\n', '\r')), { minLength: 60, maxLength: 300 })
+        .map((lines) => lines.flat().join(''));
+      let cuts = 0;
+      fc.assert(
+        fc.property(
+          text,
+          fc.array(fc.tuple(fc.nat(), fc.nat(30), line), { maxLength: 4 }),
+          (start, edits) => {
+            let now = start;
+            for (const [at, length, put] of [[0, 0, ''] as const, ...edits]) {
+              const from = at % (now.length + 1);
+              now = now.slice(0, from) + put + now.slice(from + length);
+              assert.deepEqual(tokenizer.encode(now), whole.encode(now));
+              cuts += Math.max(0, pieceEnds(now).length - 1);
+            }
+          },
+        ),
+        { numRuns: 60 },
+      );
+      assert.ok(cuts > 100, `${cuts} cuts`);
+    });
+
+    it('cuts little of a text anew after an edit', async () => {
+      const text = await readFile(join(ROOT, 'src/engine/scorer.ts'), 'utf8');
+      const { encode } = Tokenizer.prototype;
+      let characters = 0;
+      Tokenizer.prototype.encode = function (this: Tokenizer, ...parameters: Parameters<typeof encode>) {
+        characters += parameters[0].length;
+        return encode.apply(this, parameters);
+      } as typeof encode;
+      try {
+        tokenizer.encode(text);
+        assert.equal(characters, text.length);
+        for (const at of [0, 9_000, 20_000, text.length]) {
+          characters = 0;
+          tokenizer.encode(`${text.slice(0, at)}x${text.slice(at)}`);
+          assert.ok(characters > 0 && characters < text.length / 3, `${characters} of ${text.length}`);
+        }
+      } finally {
+        Tokenizer.prototype.encode = encode;
+      }
     });
 
     it("keeps a token's leading space", () => {

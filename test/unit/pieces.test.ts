@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { cutsAtLineEnds, pieceEnds } from '../../src/model/pieces';
+
+const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+/** Takes line breaks together with the punctuation before them. */
+const LLAMA3 =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+const split = (Regex: string) => ({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false });
+const bytes = (use_regex: boolean) => ({ type: 'ByteLevel', add_prefix_space: false, use_regex });
+const sequence = (...pretokenizers: object[]) => ({
+  pre_tokenizer: { type: 'Sequence', pretokenizers },
+});
+const added = (flags: object) => ({
+  ...sequence(bytes(true)),
+  added_tokens: [{ content: '<|end|>', single_word: false, lstrip: false, rstrip: false, ...flags }],
+});
+
+describe('pieces of a text', () => {
+  it('are for tokenizers whose words end where a line does', () => {
+    for (const definition of [
+      { pre_tokenizer: bytes(true) },
+      sequence(split(GPT2), bytes(false)),
+      sequence(split('\\p{N}'), split(GPT2), bytes(false)),
+      sequence({ type: 'Digits', individual_digits: true }, bytes(true)),
+      added({}),
+    ]) {
+      assert.equal(cutsAtLineEnds(definition), true, JSON.stringify(definition));
+    }
+    for (const definition of [
+      {},
+      { pre_tokenizer: null },
+      { pre_tokenizer: { ...bytes(true), add_prefix_space: true } },
+      { pre_tokenizer: bytes(true), normalizer: { type: 'NFC' } },
+      sequence(bytes(false)),
+      sequence(split('\\p{N}'), bytes(false)),
+      sequence(split(LLAMA3), bytes(false)),
+      sequence({ ...split(GPT2), behavior: 'Removed' }, bytes(false)),
+      sequence({ ...split(GPT2), invert: true }, bytes(false)),
+      sequence(split(GPT2), { type: 'Metaspace' }),
+      added({ lstrip: true }),
+      added({ rstrip: true }),
+      added({ single_word: true }),
+      added({ content: '\n\n' }),
+    ]) {
+      assert.equal(cutsAtLineEnds(definition), false, JSON.stringify(definition));
+    }
+  });
+
+  it('end between a printable ASCII character and the line break after it, and with the text', () => {
+    const lines = Array.from({ length: 400 }, (_, i) => `line ${i}${[';', ' ', 'é', '\u0004'][i % 4]}`);
+    for (const lineBreak of ['\n', '\r\n']) {
+      const text = lines.join(lineBreak);
+      const ends = pieceEnds(text);
+      assert.ok(ends.length > 2, `${ends.length} pieces`);
+      assert.equal(ends.pop(), text.length);
+      for (const end of ends) {
+        assert.equal(text[end - 1], ';');
+        assert.ok(text.startsWith(lineBreak, end));
+      }
+    }
+    assert.deepEqual(pieceEnds(''), []);
+    assert.deepEqual(pieceEnds('\n'), [1]);
+    assert.deepEqual(pieceEnds('one line'), [8]);
+  });
+
+  it('stay where they are when another place changes', () => {
+    const text = Array.from({ length: 400 }, (_, i) => `value${i} = ${i * i};`).join('\n');
+    const [first, second, ...rest] = pieceEnds(text);
+    const middle = (first + second) >> 1;
+    const edited = pieceEnds(`${text.slice(0, middle)}  ${text.slice(middle)}`);
+    assert.equal(edited[0], first);
+    assert.deepEqual(
+      edited.slice(-rest.length),
+      rest.map((end) => end + 2),
+    );
+  });
+});
