@@ -86,8 +86,6 @@ interface Job {
   done: number;
   tokensRun: number;
   pagesCached: number;
-  /** Whether the tokens at the change have had their turn. */
-  isChangeScored: boolean;
   finished: boolean;
 }
 
@@ -403,7 +401,6 @@ export class Scorer {
       done: 0,
       tokensRun: 0,
       pagesCached: 0,
-      isChangeScored: false,
       finished: false,
     };
     this.#jobs.set(document, job);
@@ -684,11 +681,9 @@ export class Scorer {
     }
     const { job, page } = wanted;
     try {
-      if (!job.isChangeScored) {
-        job.isChangeScored = true;
-        if (await this.#scoreChange(job, page)) {
-          return true;
-        }
+      // Before anything else is run for it.
+      if (job.tokensRun === 0 && (await this.#scoreChange(job, page))) {
+        return true;
       }
       await this.#runChunk(job, page);
       if (!job.pending.has(page.index)) {
@@ -815,12 +810,13 @@ export class Scorer {
     if (!values || !holds || this.#distance(job, page) > 0) {
       return false;
     }
-    const from = Math.min(commonPrefix(holds.ids, page.ids), values.length);
+    const from = commonPrefix(holds.ids, page.ids);
     const chunks = Math.floor(from / CHUNK);
     const chunk = page.chunks[chunks];
     if (
       from < Math.max(1, page.start - page.context) ||
-      !chunk ||
+      from > values.length ||
+      from === page.ids.length ||
       chunk.to - chunk.from <= 2 * AT_CHANGE ||
       this.#cache.scores(chunk.key)
     ) {

@@ -167,7 +167,8 @@ describe('scorer', function () {
     const edits = fc.array(
       fc.record({
         at: fc.noBias(fc.integer({ min: 0, max: 999 })),
-        put: fc.constantFrom('x', ' = 1', '\n'),
+        removed: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 60 })),
+        put: fc.constantFrom('x', ' = 1', '\n', ''),
       }),
       { minLength: 1, maxLength: 5 },
     );
@@ -176,12 +177,16 @@ describe('scorer', function () {
       fc.asyncProperty(fc.constantFrom(600, 2400), edits, async (length, steps) => {
         const counted = scorer(10_000);
         let now = text.slice(0, length);
+        let ran = counted.run;
         await counted.score(now, [0, now.length]);
-        for (const { at, put } of steps) {
+        for (const { at, removed, put } of steps) {
+          // What is known already leaves the keys and values of an earlier text.
+          const isAtHand = counted.run > ran;
+          ran = counted.run;
           const before = counted.layout ?? assert.fail('no layout');
           assert.equal(before.pageStarts.length, 1);
           const place = Math.floor((at * now.length) / 1000);
-          now = now.slice(0, place) + put + now.slice(place);
+          now = now.slice(0, place) + put + now.slice(place + removed);
           await counted.score(now, [0, now.length]);
           const { ids } = counted.layout ?? assert.fail('no layout');
           const first = ids.findIndex((id, token) => id !== before.ids[token]);
@@ -189,7 +194,7 @@ describe('scorer', function () {
           const rest = Math.min(start + CHUNK, ids.length) - start;
           const sent = counted.sent.find(({ from, nats }) => from <= first && first < from + nats.length);
           const nats = counted.nats();
-          if (first > 0 && rest > 2 * AT_CHANGE && (sent?.run ?? 0) > 0) {
+          if (isAtHand && first > 0 && rest > 2 * AT_CHANGE && (sent?.run ?? 0) > 0) {
             ahead++;
             assert.deepEqual([sent?.from, sent?.run], [first, Math.min(AT_CHANGE, ids.length - first)]);
             assert.ok(largestDifference(sent!.nats, nats.slice(first, first + sent!.nats.length)) < ROUNDING);
@@ -202,6 +207,21 @@ describe('scorer', function () {
       { numRuns: 30 },
     );
     assert.ok(ahead > 30, `${ahead} changes were scored first`);
+  });
+
+  it('scores a text that ends sooner than before', async () => {
+    const counted = scorer(10_000);
+    const longer = text.slice(0, 450);
+    await counted.score(longer, [0, longer.length]);
+    const { starts, ids } = counted.layout ?? assert.fail('no layout');
+    for (const dropped of [1, 2, 40]) {
+      const shorter = longer.slice(0, starts[ids.length - dropped]);
+      await counted.score(shorter, [0, shorter.length]);
+      const fresh = scorer(10_000);
+      await fresh.score(shorter, [0, shorter.length]);
+      assert.deepEqual(counted.layout?.ids, ids.slice(0, -dropped), 'nothing but the end is gone');
+      assert.deepEqual(counted.nats(), fresh.nats());
+    }
   });
 
   it('keeps a page that begins like the one that something is typed in', async () => {
