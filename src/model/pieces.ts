@@ -90,8 +90,7 @@ export function pieceEnds(text: string): number[] {
   const ends: number[] = [];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
     const end = text[at - 1] === '\r' ? at - 1 : at;
-    const last = text.charCodeAt(end - 1);
-    if (last > 0x20 && last < 0x7f && isChosen(text, end)) {
+    if (isPrintable(text.charCodeAt(end - 1)) && isChosen(text, end)) {
       ends.push(end);
     }
   }
@@ -99,6 +98,11 @@ export function pieceEnds(text: string): number[] {
     ends.push(text.length);
   }
   return ends;
+}
+
+/** Whether a code unit, or byte, is a printable ASCII character other than a space. */
+export function isPrintable(code: number): boolean {
+  return code > 0x20 && code < 0x7f;
 }
 
 function isChosen(text: string, end: number): boolean {

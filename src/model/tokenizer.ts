@@ -6,9 +6,9 @@ import { LRUCache } from 'lru-cache';
 import { utf8Bytes } from '../text/utf8';
 import { ModelError } from './errors';
 import type { ModelFolder } from './folder';
-import { cutsAtLineEnds, pieceEnds } from './pieces';
+import { cutsAtLineEnds, isPrintable, pieceEnds } from './pieces';
 
-/** Bound of the pieces of texts that are kept cut into tokens, in tokens (8 bytes each): more than a text that is one section. */
+/** Bound of the pieces of texts that are kept, in tokens (8 bytes each): more than a text that is one section has. */
 const KEPT_TOKENS = 500_000;
 
 /** A text cut into tokens. */
@@ -74,12 +74,10 @@ export class ByteTokenizer {
     }
     skipMissingBytes(this.#tokenizer, this.#isMissing);
     // A byte that no id stands for counts with a neighbour: there must be none at the ends of pieces.
-    const hasLineEnds = ![
-      ...this.#isMissing.subarray(0x21, 0x7f),
-      ...[0x0a, 0x0d].map((byte) => this.#isMissing[byte]),
-    ].some(Boolean);
+    const isAtEnds = (byte: number) => byte === 0x0a || byte === 0x0d || isPrintable(byte);
+    const hasEnds = this.#isMissing.every((missing, byte) => !missing || !isAtEnds(byte));
     this.#pieces =
-      hasLineEnds && cutsAtLineEnds(definition)
+      hasEnds && cutsAtLineEnds(definition)
         ? new LRUCache({ maxSize: KEPT_TOKENS, sizeCalculation: ({ ids }) => 1 + ids.length })
         : undefined;
   }
@@ -112,31 +110,33 @@ export class ByteTokenizer {
    * @throws ModelError when the tokenizer changed the text, so that tokens and text do not match
    */
   encode(text: string): EncodedText {
+    const kept = this.#pieces;
+    if (!kept) {
+      return this.#cut(text, '');
+    }
     const pieces: EncodedText[] = [];
     let start = 0;
-    for (const end of this.#pieces ? pieceEnds(text) : [text.length]) {
-      pieces.push(this.#encodePiece(text, start, end));
+    for (const end of pieceEnds(text)) {
+      const piece = text.slice(start, end);
+      const key = createHash('sha256').update(piece, 'utf16le').digest('base64');
+      let tokens = kept.get(key);
+      if (!tokens) {
+        tokens = this.#cut(piece, text.slice(0, start));
+        kept.set(key, tokens);
+      }
+      pieces.push(tokens);
       start = end;
     }
-    return pieces.length === 1 ? pieces[0] : joined(pieces);
+    return joined(pieces);
   }
 
-  #encodePiece(whole: string, start: number, end: number): EncodedText {
-    const text = whole.slice(start, end);
-    const key = this.#pieces && createHash('sha256').update(text, 'utf16le').digest('base64');
-    const known = key && this.#pieces?.get(key);
-    if (known) {
-      return known;
-    }
+  /** @param before the text before it, for an error's place */
+  #cut(text: string, before: string): EncodedText {
     // U+FFFD is one UTF-16 code unit, as a lone surrogate is: positions stay the same.
     const ids = Uint32Array.from(
       this.#tokenizer.encode(toWellFormed(text), { add_special_tokens: false }).ids as number[],
     );
-    const piece = { ids, byteLengths: this.#align(ids, utf8Bytes(text), whole.slice(0, start)) };
-    if (key) {
-      this.#pieces?.set(key, piece);
-    }
-    return piece;
+    return { ids, byteLengths: this.#align(ids, utf8Bytes(text), before) };
   }
 
   /**
@@ -156,7 +156,7 @@ export class ByteTokenizer {
           position++;
         }
         if (text[position] !== byte) {
-          throw this.#changed(Buffer.byteLength(before) + position);
+          throw this.#changed(before, position);
         }
         position++;
       }
@@ -167,7 +167,7 @@ export class ByteTokenizer {
       position++;
     }
     if (position < text.length) {
-      throw this.#changed(Buffer.byteLength(before) + position);
+      throw this.#changed(before, position);
     }
     if (ids.length > 0) {
       byteLengths[ids.length - 1] += position - end;
@@ -175,10 +175,11 @@ export class ByteTokenizer {
     return byteLengths;
   }
 
-  #changed(position: number): ModelError {
+  #changed(before: string, position: number): ModelError {
+    const byte = Buffer.byteLength(before) + position;
     return new ModelError(
       'model-invalid',
-      `The tokenizer ${this.file} changes the text: its tokens part from it at byte ${position}.`,
+      `The tokenizer ${this.file} changes the text: its tokens part from it at byte ${byte}.`,
       'Use a model whose tokenizer does not normalise its input.',
     );
   }

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Engine } from '../../src/engine/client';
 import type { ScoreStatistics } from '../../src/engine/protocol';
+import { commonPrefix } from '../../src/engine/resultCache';
 import { LossMap } from '../../src/loss/lossMap';
 import { lineStarts } from '../../src/text/lines';
 import { PAGE_LIMITS } from '../../src/text/pages';
@@ -89,15 +90,6 @@ const EDITS: readonly Edit[] = [
 /** Back to the text before the paste, which is known. */
 const UNDO = 'the paste undone';
 
-/** Number of UTF-16 code units that two texts begin with alike. */
-function commonStart(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) {
-    length++;
-  }
-  return length;
-}
-
 /** Scores a text that was another one before, with the lines around one of them on screen. */
 async function score(
   engine: Engine,
@@ -106,7 +98,7 @@ async function score(
   before: readonly string[] = [],
 ): Promise<Timed> {
   const text = lines.join('\n');
-  const change = commonStart(text, before.join('\n'));
+  const change = commonPrefix(text, before.join('\n'));
   const lineEnd = text.indexOf('\n', change);
   const starts = lineStarts(text);
   const visible = [

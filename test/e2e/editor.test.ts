@@ -53,6 +53,14 @@ describe('the editor', () => {
   const titleButton = (name: string) =>
     workbench.page.locator('.editor-group-container.active').getByRole('button', { name, exact: true });
 
+  /** The hover with the alternatives, which may not come in time while the engine goes over to faster weights. */
+  const wholeHoverAt = (line: number, where: string) =>
+    eventually(
+      'the hover should have all there is',
+      async () => plain(await workbench.hoverAt(line, where)),
+      (shown) => !shown.includes(STILL_COMPUTING),
+    );
+
   const closePanel = async () => {
     const tab = workbench.page.locator('.tab', { hasText: /^Surprisal$/ });
     await tab.getByRole('button', { name: /^Close/ }).click();
@@ -102,12 +110,7 @@ describe('the editor', () => {
   it('shows a token’s numbers and the alternatives when one points at it', async () => {
     const line = original.lineOf('- median)');
     const token = original.token(line, ' median');
-    // While the engine goes over to faster weights, the alternatives may not come in time.
-    const text = await eventually(
-      'the hover should have all there is',
-      async () => plain(await workbench.hoverAt(line, 'median')),
-      (shown) => !shown.includes(STILL_COMPUTING),
-    );
+    const text = await wholeHoverAt(line, 'median');
     await workbench.screenshot('hover');
     const parts =
       /^(\S+) (.+?) \((.+?)\) · probability (.+?) rank (.+?) of (.+?) · entropy (.+? bits) · .*? What the model expected here: (.*?) Page (\d+) of (\d+)\W+(.+?) tokens of context/.exec(
@@ -160,12 +163,7 @@ describe('the editor', () => {
       assertShows(/\((.+?)\)/.exec(text)?.[1] ?? '', nats, (value) => formatSurprisal(value, 'nats'));
       assert.ok(text.includes(STILL_COMPUTING), text);
     });
-    const text = await eventually(
-      'the alternatives should come',
-      async () => plain(await workbench.hoverAt(line, 'proprosed')),
-      (shown) => !shown.includes(STILL_COMPUTING),
-    );
-    assert.match(text, /What the model expected here:/);
+    assert.match(await wholeHoverAt(line, 'proprosed'), /What the model expected here:/);
     await workbench.dismissHover();
   });
 
