@@ -5,6 +5,7 @@
  *     const losses = await api.score(document);
  */
 import * as vscode from 'vscode';
+import type { ScoreStatistics } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import type { FromPage, ToPage } from '../panel/messages';
 import type { ExplainerPanels } from '../panel/panels';
@@ -44,6 +45,8 @@ export interface Losses {
 export interface ScoredEvent {
   readonly uri: vscode.Uri;
   readonly version: number;
+  /** What the scoring cost; of texts that are known nothing is run. */
+  readonly statistics: ScoreStatistics | undefined;
 }
 
 /** The public interface. */
@@ -95,8 +98,8 @@ export class Api implements SurprisalApi, vscode.Disposable {
     this.#heatmap = heatmap;
     this.#trainings = trainings;
     this.#panels = panels;
-    this.#subscription = scores.onDidScore(({ document }) =>
-      this.#scored.fire({ uri: document.uri, version: document.version }),
+    this.#subscription = scores.onDidScore(({ document, statistics }) =>
+      this.#scored.fire({ uri: document.uri, version: document.version, statistics }),
     );
   }
 

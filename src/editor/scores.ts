@@ -24,6 +24,8 @@ import type { HeatmapSwitch } from './switch';
 
 /** At most this often it is looked at what is on screen while a document is scrolled, in milliseconds. */
 const VISIBLE_INTERVAL = 50;
+/** How long the cursor rests in a document that is being edited before it counts as where more is typed, in milliseconds. */
+const CURSOR_REST = 300;
 
 /** How much of a large document has scores, or is about to have them. */
 export interface DocumentPart {
@@ -131,6 +133,8 @@ class Entry implements DocumentState {
   scoredAreExact = true;
   /** What was scored on request stays when that was cancelled, however far from the screen it is. */
   keepsAll = false;
+  /** Somebody has edited the document since it was opened, and may do so again. */
+  isEdited = false;
   /** Somebody asked for all of a large document. */
   wholeWanted = false;
   waiters: Waiter[] = [];
@@ -192,6 +196,7 @@ export class DocumentScores implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<vscode.TextDocument>();
   readonly #scored = new vscode.EventEmitter<DocumentState>();
   #visibleTimer: ReturnType<typeof setTimeout> | undefined;
+  #cursorTimer: ReturnType<typeof setTimeout> | undefined;
   #engineState: EngineState['kind'];
 
   /** Anything about a document's state changed, its end included. */
@@ -211,7 +216,7 @@ export class DocumentScores implements vscode.Disposable {
       heatmap.onDidChange(() => this.#reconcile()),
       vscode.window.onDidChangeVisibleTextEditors(() => this.#reconcile()),
       vscode.window.onDidChangeTextEditorVisibleRanges((event) => this.#scrolled(event.textEditor.document)),
-      vscode.window.onDidChangeTextEditorSelection((event) => this.#cursorMoved(event.textEditor.document)),
+      vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#cursorMoved(textEditor)),
       vscode.workspace.onDidOpenTextDocument(() => this.#reconcile()),
       vscode.workspace.onDidChangeTextDocument((event) => this.#edited(event)),
       vscode.workspace.onDidCloseTextDocument((document) => this.#closed(document)),
@@ -358,6 +363,7 @@ export class DocumentScores implements vscode.Disposable {
 
   dispose(): void {
     clearTimeout(this.#visibleTimer);
+    clearTimeout(this.#cursorTimer);
     for (const entry of this.#entries.values()) {
       entry.cancel();
       this.#settle(entry, new CancelledError());
@@ -568,6 +574,15 @@ export class DocumentScores implements vscode.Disposable {
     if (entry?.document !== document || contentChanges.length === 0) {
       return;
     }
+    if (!entry.waiting) {
+      // What comes before the change can be read while the delay lasts.
+      const change = contentChanges.reduce(
+        (first, { rangeOffset }) => Math.min(first, rangeOffset),
+        Infinity,
+      );
+      this.#expectTyping(entry, change);
+    }
+    entry.isEdited = true;
     entry.cancel();
     this.#keep(entry);
     entry.problem = undefined;
@@ -615,10 +630,27 @@ export class DocumentScores implements vscode.Disposable {
     }
   }
 
-  /** What is scored of a large document depends on where its cursor is. */
-  #cursorMoved(document: vscode.TextDocument): void {
-    if (this.#entries.get(document.uri.toString())?.large) {
+  #cursorMoved(editor: vscode.TextEditor): void {
+    const { document } = editor;
+    const entry = this.#entries.get(document.uri.toString());
+    // What is scored of a large document depends on where its cursor is.
+    if (entry?.large) {
       this.#scrolled(document);
+    }
+    if (entry?.isEdited && editor === vscode.window.activeTextEditor) {
+      clearTimeout(this.#cursorTimer);
+      this.#cursorTimer = setTimeout(() => {
+        if (editor === vscode.window.activeTextEditor && !document.isClosed) {
+          this.#expectTyping(entry, document.offsetAt(editor.selection.active));
+        }
+      }, CURSOR_REST);
+    }
+  }
+
+  /** Has the engine get ready for what may be typed at an offset of the text. */
+  #expectTyping(entry: Entry, offset: number): void {
+    if (this.#isWanted(entry)) {
+      this.#engine.setVisible(entry.document.uri.toString(), visibleRanges(entry.document), offset);
     }
   }
 

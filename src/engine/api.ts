@@ -103,8 +103,12 @@ export interface EngineApi extends Subscription {
     listener: ScoreListener,
     signal?: AbortSignal,
   ): Promise<ScoreStatistics>;
-  /** Tells what is on screen now, while the document is being scored. */
-  setVisible(document: string, visible: readonly number[]): void;
+  /**
+   * Tells what is on screen now: while the document is being scored, or before it is edited.
+   * @param cursor UTF-16 offset where something is likely to be typed: the page is read up to there in idle time, unless
+   *   its keys and values are at hand, so that what is typed has its scores without that
+   */
+  setVisible(document: string, visible: readonly number[], cursor?: number): void;
   /**
    * The model's distributions before tokens of the document's latest scoring.
    * @param score what {@link ScoreListener.layout} was given

@@ -182,13 +182,13 @@ export class Engine implements EngineApi {
     });
   }
 
-  setVisible(document: string, visible: readonly number[]): void {
+  setVisible(document: string, visible: readonly number[], cursor?: number): void {
     for (const pending of this.#pending.values()) {
       if (pending.kind === 'score' && pending.message.document === document) {
         pending.visible = visible;
       }
     }
-    this.#post({ type: 'visible', document, visible });
+    this.#post({ type: 'visible', document, visible, ...(cursor === undefined ? {} : { cursor }) });
   }
 
   distributions(

@@ -74,7 +74,7 @@ class Host {
         this.#scorer?.stopTraining(message.request);
         break;
       case 'visible':
-        this.#scorer?.setVisible(message.document, message.visible);
+        this.#scorer?.setVisible(message);
         break;
       case 'cancel':
         this.#scorer?.cancel(message.request);

@@ -120,6 +120,16 @@ export interface TrainRequest {
   readonly evaluation?: { readonly document: string; readonly score: number };
 }
 
+/** What is on screen now. */
+export interface VisibleMessage {
+  readonly type: 'visible';
+  readonly document: string;
+  /** As in {@link ScoreRequest}. */
+  readonly visible: readonly number[];
+  /** UTF-16 offset of the cursor, where something is likely to be typed: its page is read up to there in idle time. */
+  readonly cursor?: number;
+}
+
 export type ToHost =
   | LoadRequest
   | ScoreRequest
@@ -127,7 +137,7 @@ export type ToHost =
   | TrainRequest
   /** Answered by `trained`, or by `cancelled` when there is no point yet. */
   | { readonly type: 'stopTraining'; readonly request: number }
-  | { readonly type: 'visible'; readonly document: string; readonly visible: readonly number[] }
+  | VisibleMessage
   | { readonly type: 'cancel'; readonly request: number }
   | { readonly type: 'forget'; readonly document: string }
   /** Bounds the cache of results, in megabytes. */

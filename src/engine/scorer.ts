@@ -1,7 +1,7 @@
 /** Scores documents page by page and chunk by chunk, and answers questions about their tokens. */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { TokenLayout, TokenScores } from '../loss/lossMap';
+import { type TokenLayout, type TokenScores, upperBound } from '../loss/lossMap';
 import { ModelError } from '../model/errors';
 import type { KeyValueCache } from '../model/keyValueCache';
 import type { DistributionRows, Network } from '../model/network';
@@ -17,6 +17,7 @@ import type {
   FromHost,
   ScoreRequest,
   TrainRequest,
+  VisibleMessage,
 } from './protocol';
 import { cacheLimits, commonPrefix, ResultCache } from './resultCache';
 import { Training, type TrainingDocument } from './training';
@@ -197,6 +198,8 @@ export class Scorer {
     sizeCalculation: ({ ids }) => 1 + ids.length,
   });
   readonly #questions: DistributionRequest[] = [];
+  /** Where something is likely to be typed next, until its page is read up to there. */
+  #cursor: { readonly document: string; readonly offset: number } | undefined;
   #progress: Progress | undefined;
   /**
    * Room for the keys and values of a page: it is large, and made once. While no page is under way it still holds those
@@ -205,6 +208,8 @@ export class Scorer {
   #room: { readonly values: KeyValueCache; readonly holds: KeptPage | undefined } | undefined;
   #training: { readonly request: number; readonly work: Training } | undefined;
   #pumping = false;
+  /** Something has come in since it was last looked for work, or there was some. */
+  #hasMore = false;
   #closed = false;
   /** Goes off when nothing was to be done for a while; then it is quiet. */
   #timer: NodeJS.Timeout | undefined;
@@ -276,12 +281,16 @@ export class Scorer {
     }
   }
 
-  /** Takes note of what is on screen. */
-  setVisible(document: string, visible: readonly number[]): void {
+  /** Takes note of what is on screen, and of where something is likely to be typed. */
+  setVisible({ document, visible, cursor }: VisibleMessage): void {
     for (const work of [this.#jobs.get(document), this.#preparations.get(document)]) {
       if (work) {
         work.visible = visible;
       }
+    }
+    if (cursor !== undefined) {
+      this.#cursor = { document, offset: cursor };
+      void this.#pump();
     }
   }
 
@@ -603,14 +612,19 @@ export class Scorer {
   async #pump(isQuiet = false): Promise<void> {
     clearTimeout(this.#timer);
     this.#isQuiet = isQuiet;
+    this.#hasMore = true;
     if (this.#pumping) {
       return;
     }
     this.#pumping = true;
     try {
-      while (!this.#closed && (await this.#work())) {
-        // Messages that came in during the run are read here.
-        await turn();
+      while (this.#hasMore && !this.#closed) {
+        this.#hasMore = false;
+        if (await this.#work()) {
+          this.#hasMore = true;
+          // Messages that came in during the run are read here.
+          await turn();
+        }
       }
     } finally {
       this.#pumping = false;
@@ -635,6 +649,7 @@ export class Scorer {
     return (
       (await this.#step()) ||
       hasPrepared ||
+      (await this.#readAhead()) ||
       (await this.#train()) ||
       (this.#isQuiet && (await this.#improve()))
     );
@@ -666,8 +681,7 @@ export class Scorer {
     try {
       await this.network.improve();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.send({ type: 'log', line: `The faster form of the model is left out. ${why}` });
+      this.send({ type: 'log', line: `The faster form of the model is left out. ${messageOf(error)}` });
     }
     this.send({ type: 'trying', trial: undefined });
     return true;
@@ -686,12 +700,9 @@ export class Scorer {
         return true;
       }
       await this.#runChunk(job, page);
-      if (!job.pending.has(page.index)) {
-        this.#finishIfDone(job);
-      }
     } catch (error) {
       this.#progress = undefined;
-      if (this.#jobs.get(job.document) === job) {
+      if (this.#isPresent(job)) {
         this.#jobs.delete(job.document);
         job.finished = true;
         this.problem(job.request, error);
@@ -756,13 +767,18 @@ export class Scorer {
       }
     }
     const current = this.#progress;
-    if (best && current && this.#jobs.get(current.job.document) === current.job) {
+    if (best && current?.job.pending.has(current.page.index) && this.#isPresent(current.job)) {
       const isCurrentVisible = this.#distance(current.job, current.page) === 0;
       if (isCurrentVisible || best.distance > 0) {
         return current;
       }
     }
     return best;
+  }
+
+  /** Whether a job is its document's latest. */
+  #isPresent(job: Job): boolean {
+    return this.#jobs.get(job.document) === job;
   }
 
   /** UTF-16 code units between a page and the nearest visible range; 0 when it is on screen. */
@@ -836,7 +852,37 @@ export class Scorer {
     return true;
   }
 
-  /** Runs the next chunk of a page that lacks scores, and sends them. */
+  /**
+   * Runs the next chunk of the page at the cursor, unless all keys and values before it are at hand: what is typed there
+   * then has its scores without that.
+   * @returns false when there is nothing to do
+   */
+  async #readAhead(): Promise<boolean> {
+    const job = this.#cursor && this.#jobs.get(this.#cursor.document);
+    const place = this.#cursor && job && placeOf(job, this.#cursor.offset);
+    if (!job || !place || this.#distance(job, place.page) > 0) {
+      this.#cursor = undefined;
+      return false;
+    }
+    this.#keepProgress();
+    const { page, row } = place;
+    const { values, holds } = this.#room ?? {};
+    if (row === 0 || (values && holds && Math.min(values.length, commonPrefix(holds.ids, page.ids)) >= row)) {
+      this.#cursor = undefined;
+      return false;
+    }
+    try {
+      this.#enter(job, page, Math.floor((row - 1) / CHUNK));
+      await this.#runChunk(job, page);
+    } catch (error) {
+      this.#progress = undefined;
+      this.#cursor = undefined;
+      this.send({ type: 'log', line: `What comes before the cursor could not be read. ${messageOf(error)}` });
+    }
+    return true;
+  }
+
+  /** Runs the next chunk of a page, and sends the scores that it lacks. The last one's end may be the job's. */
   async #runChunk(job: Job, page: Page): Promise<void> {
     const current = this.#progress;
     const isUnderWay = current?.job === job && current.page === page;
@@ -857,6 +903,7 @@ export class Scorer {
     if (isLast) {
       job.pending.delete(page.index);
       this.#keepProgress();
+      this.#finishIfDone(job);
     }
   }
 
@@ -1023,7 +1070,6 @@ export class Scorer {
       do {
         await this.#runChunk(job, page);
       } while (isLacking() && this.#progress);
-      this.#finishIfDone(job);
     }
     const hidden = this.#cache.hidden(chunk.key);
     if (!hidden) {
@@ -1047,9 +1093,20 @@ function keptPageOf({ document }: Job, { ids, chunks }: Page, whole: number): Ke
   };
 }
 
+/** The page that scores what is at an offset of the text, and the row there; undefined without tokens. */
+function placeOf({ layout, pages }: Job, offset: number): { page: Page; row: number } | undefined {
+  const token = upperBound(layout.ends, offset);
+  const page = pages.find(({ end }) => token < end) ?? pages.at(-1);
+  return page && { page, row: token - page.context };
+}
+
 /** Names a page by what its scores depend on. */
 function nameOf({ start, context, chunks }: Page): string {
   return `${start - context} ${chunks.at(-1)?.key}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Lets the event loop read what has come in. */

@@ -219,7 +219,7 @@ function lowerBound(sorted: Uint32Array, value: number): number {
 }
 
 /** Index of the first entry that is > value. */
-function upperBound(sorted: Uint32Array, value: number): number {
+export function upperBound(sorted: Uint32Array, value: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Losses, PanelHandle, SurprisalApi } from '../../src/editor/api';
 import { COMMANDS, DEFAULTS, SECTION } from '../../src/editor/keys';
+import { CHUNK } from '../../src/engine/scorer';
 import { heatOf } from '../../src/loss/heat';
 import { TRAINING_DEFAULTS } from '../../src/loss/training';
 import { toBits } from '../../src/loss/units';
 import type { PanelSeries, PanelState, PanelTraining } from '../../src/panel/messages';
+import { lineStarts } from '../../src/text/lines';
+import { layOutPages, PAGE_LIMITS } from '../../src/text/pages';
 import { configure, until } from '../support/extension';
 
 /** Largest difference of two computations of the same score, in nats. */
@@ -321,6 +325,45 @@ describe('the extension in a real extension host', function () {
     // Everything away again in one step: the older scores must not come back with it.
     await edit(document, start, '// typed'.length, '');
     await drawn(document);
+  });
+
+  it('reads up to where the cursor rests in a text that is edited, so that typing there takes little', async () => {
+    const extension = vscode.extensions.getExtension('surprisal.surprisal')!;
+    await configure('model', join(extension.extensionPath, 'test/fixtures/models/tiny'));
+    await configure('heatmap.enabled', true);
+    // What is read during the delay is not counted.
+    await configure('delay', 0);
+    const source = await readFile(join(extension.extensionPath, 'src/engine/client.ts'), 'utf8');
+    let tokensRun = Number.POSITIVE_INFINITY;
+    // Time enough on a slow machine, in the end.
+    for (let pause = 1000; tokensRun > 2 * CHUNK; pause *= 2) {
+      assert.ok(pause < 20_000, `${tokensRun} tokens were run`);
+      // Of no text before has anything to be known.
+      const content = source.replaceAll('\n', ` // ${pause}\n`);
+      const editor = await vscode.window.showTextDocument(
+        await vscode.workspace.openTextDocument({ content }),
+      );
+      const { document } = editor;
+      const { ids, starts } = await api.score(document);
+      const lastPage = layOutPages({ ids, starts }, lineStarts(content), PAGE_LIMITS).pageStarts.at(-1)!;
+      assert.ok(ids.length - lastPage > 3 * CHUNK, `${ids.length - lastPage} tokens on the last page`);
+      await edit(document, 0, 0, '//');
+      await api.score(document);
+      const end = document.getText().length;
+      moveTo(editor, end);
+      editor.revealRange(editor.selection);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      const subscription = api.onDidScore(({ uri, statistics }) => {
+        if (uri.toString() === document.uri.toString() && statistics) {
+          ({ tokensRun } = statistics);
+        }
+      });
+      await edit(document, end, 0, 'x');
+      await api.score(document);
+      subscription.dispose();
+    }
+    await configure('model', DEFAULTS.model);
+    await configure('delay', 60);
   });
 
   it('draws every editor of a document, and every document on screen', async () => {

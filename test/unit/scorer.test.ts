@@ -30,6 +30,8 @@ class Counted {
   /** Tokens run through the backbone, and scored by the head. */
   run = 0;
   scored = 0;
+  /** Runs under way. */
+  #running = 0;
   layout: TokenLayout | undefined;
   /** Of the last scoring. */
   readonly sent: Sent[] = [];
@@ -42,9 +44,14 @@ class Counted {
   constructor(network: Network, tokenizer: ByteTokenizer, limits: CacheLimits) {
     const counted: Network = Object.create(network, {
       run: {
-        value: (...[ids, past]: Parameters<Network['run']>) => {
+        value: async (...[ids, past]: Parameters<Network['run']>) => {
           this.run += ids.length;
-          return network.run(ids, past);
+          this.#running++;
+          try {
+            return await network.run(ids, past);
+          } finally {
+            this.#running--;
+          }
         },
       },
       score: {
@@ -72,6 +79,19 @@ class Counted {
     const scored = this.#answered('scored');
     this.scorer.score({ type: 'score', request: this.#score, document: 'a', text, visible });
     await scored;
+  }
+
+  /** Tells where the cursor is, all of the text being on screen or what is given. */
+  setCursor(cursor: number, visible: readonly number[]): void {
+    this.scorer.setVisible({ type: 'visible', document: 'a', visible, cursor });
+  }
+
+  /** Waits until nothing is run any more. */
+  async idle(): Promise<void> {
+    for (let turns = 0; turns < 10; turns++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns = this.#running > 0 ? 0 : turns;
+    }
   }
 
   /** Every token's surprisal after the last scoring. */
@@ -207,6 +227,88 @@ describe('scorer', function () {
       { numRuns: 30 },
     );
     assert.ok(ahead > 30, `${ahead} changes were scored first`);
+  });
+
+  it('reads up to the cursor when there is nothing else to do, once', async () => {
+    const counted = scorer(100_000);
+    await counted.score(text, [0, 500]);
+    const { ids, starts, pageStarts, pageContexts } = counted.layout ?? assert.fail('no layout');
+    assert.ok(pageStarts.length > 2, `${pageStarts.length} pages`);
+    const token = pageStarts[1] + 300;
+    const at = starts[token];
+    const wanted = Math.ceil((token - pageContexts[1]) / CHUNK) * CHUNK;
+    assert.ok(wanted >= 2 * CHUNK);
+    let { run } = counted;
+    counted.setCursor(at, [0, 500]);
+    await counted.idle();
+    assert.equal(counted.run, run, 'not on screen');
+    for (const [cursor, tokens] of [
+      [at, wanted],
+      [at, 0],
+      [starts[pageStarts[1] + 100], 0],
+      [starts[token + CHUNK], CHUNK],
+    ]) {
+      ({ run } = counted);
+      counted.setCursor(cursor, [at - 200, at + 2 * CHUNK]);
+      await counted.idle();
+      assert.equal(counted.run - run, tokens);
+    }
+    const { scored } = counted;
+    const changed = `${text.slice(0, at)}x${text.slice(at)}`;
+    await counted.score(changed, [at - 200, at + 200]);
+    const first = counted.layout!.ids.findIndex((id, index) => id !== ids[index]);
+    const sent = counted.sent.find(({ from, nats }) => from <= first && first < from + nats.length);
+    assert.deepEqual([sent?.from, sent?.run], [first, AT_CHANGE]);
+    assert.ok(counted.scored > scored);
+    const fresh = scorer(100_000);
+    await fresh.score(changed, [0, 500]);
+    assert.deepEqual(counted.nats(), fresh.nats());
+  });
+
+  it('gives the same scores wherever the cursor was, and has what is before it at hand when it had the time', async () => {
+    const steps = fc.array(
+      fc.record({
+        at: fc.noBias(fc.integer({ min: 0, max: 1000 })),
+        put: fc.constantFrom('x', ' = 1', '\n', ''),
+        undo: fc.constantFrom(false, false, true),
+        inTime: fc.boolean(),
+      }),
+      { minLength: 3, maxLength: 6 },
+    );
+    let ahead = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(600, 2400), steps, async (length, edits) => {
+        const counted = scorer(10_000);
+        let now = text.slice(0, length);
+        let earlier = now;
+        await counted.score(now, [0, now.length]);
+        for (const { at, put, undo, inTime } of edits) {
+          const before = counted.layout ?? assert.fail('no layout');
+          const place = Math.floor((at * now.length) / 1000);
+          counted.setCursor(place, [0, now.length]);
+          if (inTime) {
+            await counted.idle();
+          }
+          [earlier, now] = [now, undo ? earlier : now.slice(0, place) + put + now.slice(place + 1)];
+          const { run } = counted;
+          await counted.score(now, [0, now.length]);
+          const { ids } = counted.layout ?? assert.fail('no layout');
+          const first = ids.findIndex((id, token) => id !== before.ids[token]);
+          const start = Math.floor(first / CHUNK) * CHUNK;
+          const rest = Math.min(start + CHUNK, ids.length) - start;
+          if (inTime && !undo && first > 0 && rest > 2 * AT_CHANGE && counted.run > run) {
+            ahead++;
+            const sent = counted.sent.find(({ from, nats }) => from <= first && first < from + nats.length);
+            assert.deepEqual([sent?.from, sent?.run], [first, Math.min(AT_CHANGE, ids.length - first)]);
+          }
+          const fresh = scorer(10_000);
+          await fresh.score(now, [0, now.length]);
+          assert.deepEqual(counted.nats(), fresh.nats());
+        }
+      }),
+      { numRuns: 30 },
+    );
+    assert.ok(ahead > 10, `${ahead} changes were scored first`);
   });
 
   it('scores a text that ends sooner than before', async () => {
