@@ -1,5 +1,5 @@
 /** The engine's child process: owns ONNX Runtime and one loaded model. */
-import { setPriority } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import type * as OnnxRuntime from 'onnxruntime-node';
 import { ModelError } from '../model/errors';
 import { openModelFolder } from '../model/folder';
@@ -136,8 +136,8 @@ class Host {
 }
 
 try {
-  // Below normal: the editor comes first. Not every system lets a process do this.
-  setPriority(process.pid, 5);
+  // The editor comes first. Not every system lets a process do this.
+  setPriority(process.pid, constants.priority.PRIORITY_BELOW_NORMAL);
 } catch {}
 
 const host = new Host();
