@@ -3,14 +3,31 @@
  * they are: half a million characters take a second to cut into tokens.
  *
  * A tokenizer that cuts a text into words first, and merges bytes within words only, can be given any pieces whose ends
- * are ends of words whatever comes before and after. The patterns of GPT-2 and its kin have one between what is printed
- * at the end of a line and its line break: no alternative takes both, and none looks farther ahead or back than that.
+ * are ends of words whatever comes before and after. Which ones these are depends on its pattern of a word.
  */
 
-/** Patterns that are known to; others may take a line break together with the punctuation before it (Llama 3's does). */
-const WORD_PATTERNS: ReadonlySet<string> = new Set([
+/**
+ * Where words end for certain. Before the line break that follows what is printed, for GPT-2 and its kin: no alternative of
+ * its pattern takes both, and none looks farther ahead or back than that. After a line break that something printed follows,
+ * with or without indentation, for Llama 3 and Qwen: each alternative that takes a line break takes as many as it can and
+ * ends with the last one.
+ */
+export type PieceEnd = 'before line break' | 'after line break';
+
+const GPT2: readonly string[] = [
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\p{White_Space}\\p{L}\\p{N}]+|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+",
+];
+
+const LLAMA3_AND_QWEN: readonly string[] = ['{1,3}', ''].map(
+  (digits) =>
+    `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
+);
+
+/** The patterns that are known, with the ends of pieces that they allow. */
+const PIECE_ENDS: ReadonlyMap<string, PieceEnd> = new Map([
+  ...GPT2.map((pattern) => [pattern, 'before line break'] as const),
+  ...LLAMA3_AND_QWEN.map((pattern) => [pattern, 'after line break'] as const),
 ]);
 
 /** A pattern that cuts digits off, and changes nothing about that. */
@@ -18,7 +35,7 @@ const DIGIT_PATTERN = '\\p{N}';
 
 /** The parts of a `tokenizer.json` that decide about pieces. */
 interface TokenizerFile {
-  readonly normalizer?: object | null;
+  readonly normalizer?: { readonly type?: string } | null;
   readonly pre_tokenizer?: PreTokenizer | null;
   readonly added_tokens?: readonly AddedToken[];
 }
@@ -41,29 +58,34 @@ interface AddedToken {
 }
 
 /**
- * Whether the pieces of {@link pieceEnds} have the tokens of the whole text.
+ * The ends of pieces (see {@link pieceEnds}) that have the tokens of the whole text; undefined when none are known.
  * @param definition the parsed `tokenizer.json`
  */
-export function cutsAtLineEnds(definition: object): boolean {
+export function pieceEndOf(definition: object): PieceEnd | undefined {
   const { normalizer, pre_tokenizer, added_tokens = [] } = definition as TokenizerFile;
   const steps = pre_tokenizer?.pretokenizers ?? (pre_tokenizer ? [pre_tokenizer] : []);
-  return (
-    !normalizer &&
-    steps.some(cutsWords) &&
-    steps.every((step) => cutsWords(step) || leavesWords(step)) &&
-    added_tokens.every(
-      ({ content, single_word, lstrip, rstrip }) =>
-        !single_word && !lstrip && !rstrip && !/[\r\n]/.test(content),
-    )
+  const ends = new Set(steps.map(endOfWords).filter((end) => end !== undefined));
+  const [end] = ends;
+  // Unicode's normal form C composes nothing with an ASCII character or a line break before it.
+  const isKept = !normalizer || normalizer.type === 'NFC';
+  const isKnown =
+    ends.size === 1 && steps.every((step) => endOfWords(step) !== undefined || leavesWords(step));
+  const areApart = added_tokens.every(
+    ({ content, single_word, lstrip, rstrip }) =>
+      !single_word && !lstrip && !rstrip && !/[\r\n]/.test(content),
   );
+  return isKept && isKnown && areApart ? end : undefined;
 }
 
-/** Whether a step cuts a text into words that end at the end of a line. */
-function cutsWords({ type, pattern, behavior, invert, add_prefix_space, use_regex }: PreTokenizer): boolean {
-  return (
-    (type === 'Split' && behavior === 'Isolated' && !invert && WORD_PATTERNS.has(pattern?.Regex ?? '')) ||
-    (type === 'ByteLevel' && add_prefix_space === false && use_regex !== false)
-  );
+/** Where the words end that a step cuts a text into, if it does and that is known. */
+function endOfWords(step: PreTokenizer): PieceEnd | undefined {
+  const { type, pattern, behavior, invert, add_prefix_space, use_regex } = step;
+  if (type === 'Split' && behavior === 'Isolated' && !invert) {
+    return PIECE_ENDS.get(pattern?.Regex ?? '');
+  }
+  // It has GPT-2's pattern.
+  const isGpt2 = type === 'ByteLevel' && add_prefix_space === false && use_regex !== false;
+  return isGpt2 ? 'before line break' : undefined;
 }
 
 /** Whether a step does not care about the end of a line. */
@@ -82,15 +104,17 @@ const LINES = 32;
 const REACH = 12;
 
 /**
- * Where the pieces of a text end: before some of the line breaks that come after a printable ASCII character. Which ones,
- * the characters before them decide, so that they stay where they are when other places change.
+ * Where the pieces of a text end: before some of the line breaks that come after a printable ASCII character, or after some
+ * of those that come before one, and its indentation. Which ones, the characters before them decide, so that they stay
+ * where they are when other places change.
  * @returns UTF-16 offsets, ascending; the last one is the text's length, unless that is 0
  */
-export function pieceEnds(text: string): number[] {
+export function pieceEnds(text: string, kind: PieceEnd): number[] {
   const ends: number[] = [];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
-    const end = text[at - 1] === '\r' ? at - 1 : at;
-    if (isPrintable(text.charCodeAt(end - 1)) && isChosen(text, end)) {
+    const end = kind === 'after line break' ? at + 1 : text[at - 1] === '\r' ? at - 1 : at;
+    const printed = kind === 'after line break' ? afterIndentation(text, end) : end - 1;
+    if (isPrintable(text.charCodeAt(printed)) && isChosen(text, end)) {
       ends.push(end);
     }
   }
@@ -98,6 +122,14 @@ export function pieceEnds(text: string): number[] {
     ends.push(text.length);
   }
   return ends;
+}
+
+function afterIndentation(text: string, start: number): number {
+  let at = start;
+  while (text[at] === ' ' || text[at] === '\t') {
+    at++;
+  }
+  return at;
 }
 
 /** Whether a code unit, or byte, is a printable ASCII character other than a space. */

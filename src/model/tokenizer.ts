@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { utf8Bytes } from '../text/utf8';
 import { ModelError } from './errors';
 import type { ModelFolder } from './folder';
-import { cutsAtLineEnds, isPrintable, pieceEnds } from './pieces';
+import { isPrintable, type PieceEnd, pieceEndOf, pieceEnds } from './pieces';
 
 /** Bound of the pieces of texts that are kept, in tokens (8 bytes each): more than a text that is one section has. */
 const KEPT_TOKENS = 500_000;
@@ -40,8 +40,13 @@ export class ByteTokenizer {
   readonly #vocabulary: Vocabulary;
   /** [256] 1 for bytes that no id stands for. */
   readonly #isMissing: Uint8Array;
-  /** By their text's digest; undefined where a text cannot be taken in pieces. */
-  readonly #pieces: LRUCache<string, EncodedText> | undefined;
+  /** Where a text can be cut into pieces; undefined where it cannot. */
+  readonly #pieceEnd: PieceEnd | undefined;
+  /** By their text's digest. */
+  readonly #pieces = new LRUCache<string, EncodedText>({
+    maxSize: KEPT_TOKENS,
+    sizeCalculation: ({ ids }) => 1 + ids.length,
+  });
 
   /**
    * @param definition the parsed `tokenizer.json`
@@ -74,12 +79,9 @@ export class ByteTokenizer {
     }
     skipMissingBytes(this.#tokenizer, this.#isMissing);
     // A byte that no id stands for counts with a neighbour: there must be none at the ends of pieces.
-    const isAtEnds = (byte: number) => byte === 0x0a || byte === 0x0d || isPrintable(byte);
+    const isAtEnds = (byte: number) => [0x09, 0x0a, 0x0d, 0x20].includes(byte) || isPrintable(byte);
     const hasEnds = this.#isMissing.every((missing, byte) => !missing || !isAtEnds(byte));
-    this.#pieces =
-      hasEnds && cutsAtLineEnds(definition)
-        ? new LRUCache({ maxSize: KEPT_TOKENS, sizeCalculation: ({ ids }) => 1 + ids.length })
-        : undefined;
+    this.#pieceEnd = hasEnds ? pieceEndOf(definition) : undefined;
   }
 
   /** Reads the tokenizer of a model folder. @throws ModelError */
@@ -110,19 +112,18 @@ export class ByteTokenizer {
    * @throws ModelError when the tokenizer changed the text, so that tokens and text do not match
    */
   encode(text: string): EncodedText {
-    const kept = this.#pieces;
-    if (!kept) {
+    if (!this.#pieceEnd) {
       return this.#cut(text, '');
     }
     const pieces: EncodedText[] = [];
     let start = 0;
-    for (const end of pieceEnds(text)) {
+    for (const end of pieceEnds(text, this.#pieceEnd)) {
       const piece = text.slice(start, end);
       const key = createHash('sha256').update(piece, 'utf16le').digest('base64');
-      let tokens = kept.get(key);
+      let tokens = this.#pieces.get(key);
       if (!tokens) {
         tokens = this.#cut(piece, text.slice(0, start));
-        kept.set(key, tokens);
+        this.#pieces.set(key, tokens);
       }
       pieces.push(tokens);
       start = end;

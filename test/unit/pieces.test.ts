@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { cutsAtLineEnds, pieceEnds } from '../../src/model/pieces';
+import { pieceEndOf, pieceEnds } from '../../src/model/pieces';
 
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-/** Takes line breaks together with the punctuation before them. */
+const QWEN =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 const LLAMA3 =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+/** Takes slashes together with the line breaks before them, as OpenAI's o200k does. */
+const WITH_SLASHES = LLAMA3.replace('[\\r\\n]*', '[\\r\\n/]*');
 
 const split = (Regex: string) => ({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false });
 const bytes = (use_regex: boolean) => ({ type: 'ByteLevel', add_prefix_space: false, use_regex });
@@ -25,16 +28,23 @@ describe('pieces of a text', () => {
       sequence({ type: 'Digits', individual_digits: true }, bytes(true)),
       added({}),
     ]) {
-      assert.equal(cutsAtLineEnds(definition), true, JSON.stringify(definition));
+      assert.equal(pieceEndOf(definition), 'before line break', JSON.stringify(definition));
+    }
+    for (const definition of [
+      sequence(split(LLAMA3), bytes(false)),
+      { ...sequence(split(QWEN), bytes(false)), normalizer: { type: 'NFC' } },
+    ]) {
+      assert.equal(pieceEndOf(definition), 'after line break', JSON.stringify(definition));
     }
     for (const definition of [
       {},
       { pre_tokenizer: null },
       { pre_tokenizer: { ...bytes(true), add_prefix_space: true } },
-      { pre_tokenizer: bytes(true), normalizer: { type: 'NFC' } },
+      { pre_tokenizer: bytes(true), normalizer: { type: 'NFKC' } },
       sequence(bytes(false)),
       sequence(split('\\p{N}'), bytes(false)),
-      sequence(split(LLAMA3), bytes(false)),
+      sequence(split(WITH_SLASHES), bytes(false)),
+      sequence(split(LLAMA3), bytes(true)),
       sequence({ ...split(GPT2), behavior: 'Removed' }, bytes(false)),
       sequence({ ...split(GPT2), invert: true }, bytes(false)),
       sequence(split(GPT2), { type: 'Metaspace' }),
@@ -43,7 +53,7 @@ describe('pieces of a text', () => {
       added({ single_word: true }),
       added({ content: '\n\n' }),
     ]) {
-      assert.equal(cutsAtLineEnds(definition), false, JSON.stringify(definition));
+      assert.equal(pieceEndOf(definition), undefined, JSON.stringify(definition));
     }
   });
 
@@ -51,7 +61,7 @@ describe('pieces of a text', () => {
     const lines = Array.from({ length: 400 }, (_, i) => `line ${i}${[';', ' ', 'é', '\u0004'][i % 4]}`);
     for (const lineBreak of ['\n', '\r\n']) {
       const text = lines.join(lineBreak);
-      const ends = pieceEnds(text);
+      const ends = pieceEnds(text, 'before line break');
       assert.ok(ends.length > 2, `${ends.length} pieces`);
       assert.equal(ends.pop(), text.length);
       for (const end of ends) {
@@ -59,20 +69,38 @@ describe('pieces of a text', () => {
         assert.ok(text.startsWith(lineBreak, end));
       }
     }
-    assert.deepEqual(pieceEnds(''), []);
-    assert.deepEqual(pieceEnds('\n'), [1]);
-    assert.deepEqual(pieceEnds('one line'), [8]);
+    for (const kind of ['before line break', 'after line break'] as const) {
+      assert.deepEqual(pieceEnds('', kind), []);
+      assert.deepEqual(pieceEnds('\n', kind), [1]);
+      assert.deepEqual(pieceEnds('one line', kind), [8]);
+    }
+  });
+
+  it('or between a line break and a printable ASCII character after it, or after its indentation', () => {
+    const lines = Array.from({ length: 800 }, (_, i) => `${['', ' \t', '\u00a0', '\f'][i % 4]}line ${i}`);
+    for (const lineBreak of ['\n', '\r\n', '\n\n', '\n  \n']) {
+      const text = lines.join(lineBreak);
+      const ends = pieceEnds(text, 'after line break');
+      assert.ok(ends.length > 2, `${ends.length} pieces`);
+      assert.equal(ends.pop(), text.length);
+      for (const end of ends) {
+        assert.equal(text[end - 1], '\n');
+        assert.match(text.slice(end), /^( \t)?line/);
+      }
+    }
   });
 
   it('stay where they are when another place changes', () => {
     const text = Array.from({ length: 400 }, (_, i) => `value${i} = ${i * i};`).join('\n');
-    const [first, second, ...rest] = pieceEnds(text);
-    const middle = (first + second) >> 1;
-    const edited = pieceEnds(`${text.slice(0, middle)}  ${text.slice(middle)}`);
-    assert.equal(edited[0], first);
-    assert.deepEqual(
-      edited.slice(-rest.length),
-      rest.map((end) => end + 2),
-    );
+    for (const kind of ['before line break', 'after line break'] as const) {
+      const [first, second, ...rest] = pieceEnds(text, kind);
+      const middle = (first + second) >> 1;
+      const edited = pieceEnds(`${text.slice(0, middle)}  ${text.slice(middle)}`, kind);
+      assert.equal(edited[0], first);
+      assert.deepEqual(
+        edited.slice(-rest.length),
+        rest.map((end) => end + 2),
+      );
+    }
   });
 });

@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { prepare } from '../../src/engine/scorer';
 import { ModelError } from '../../src/model/errors';
 import { openModelFolder } from '../../src/model/folder';
-import { cutsAtLineEnds, pieceEnds } from '../../src/model/pieces';
+import { pieceEndOf, pieceEnds } from '../../src/model/pieces';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { pageLimitsFor } from '../../src/text/pages';
 import { FIXTURES, MODEL, ROOT, TINY_MODEL } from '../support/paths';
@@ -44,6 +44,10 @@ const nastyText = fc
     { maxLength: 12 },
   )
   .map((parts) => parts.join(''));
+
+const LLAMA3 =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const QWEN = LLAMA3.replace('{1,3}', '');
 
 /** Bytes that SmolLM2's vocabulary has no token for; all but six never occur in common text. */
 const SMOLLM2_LACKS = [
@@ -106,55 +110,71 @@ for (const [name, path, missing] of [
       );
     });
 
-    it('has the tokens of the whole text where it takes it in pieces, after any edits', () => {
-      // The same words by a pattern that is not known, so that the text is not taken in pieces.
-      const definition = JSON.parse(readFileSync(join(path, 'tokenizer.json'), 'utf8'));
-      const config = JSON.parse(readFileSync(join(path, 'tokenizer_config.json'), 'utf8'));
-      assert.equal(cutsAtLineEnds(definition), true);
-      const words = definition.pre_tokenizer.pretokenizers[1].pattern;
-      words.Regex = `(?:${words.Regex})`;
-      assert.equal(cutsAtLineEnds(definition), false);
-      const whole = new ByteTokenizer(definition, config, path);
-      const line = fc.oneof(
-        fc.constantFrom(
-          '',
-          '    ',
-          'x',
-          '    return 17',
-          'end.',
-          '}',
-          '\tfoo(bar);  ',
-          '// 1',
-          "it's",
-          '\u0004',
-          'é',
-          '<|endoftext|>',
-        ),
-        nastyText,
-        fc.string({ minLength: 3, maxLength: 40 }),
-      );
-      const text = fc
-        .array(fc.tuple(line, fc.constantFrom('\n', '\n', '\r\n', '\r')), { minLength: 60, maxLength: 300 })
-        .map((lines) => lines.flat().join(''));
-      let cuts = 0;
-      fc.assert(
-        fc.property(
-          text,
-          fc.array(fc.tuple(fc.nat(), fc.nat(30), line), { maxLength: 4 }),
-          (start, edits) => {
-            let now = start;
-            for (const [at, length, put] of [[0, 0, ''] as const, ...edits]) {
-              const from = at % (now.length + 1);
-              now = now.slice(0, from) + put + now.slice(from + length);
-              assert.deepEqual(tokenizer.encode(now), whole.encode(now));
-              cuts += Math.max(0, pieceEnds(now).length - 1);
-            }
-          },
-        ),
-        { numRuns: 60 },
-      );
-      assert.ok(cuts > 100, `${cuts} cuts`);
-    });
+    for (const words of ['its own', "Llama 3's", "Qwen's"] as const) {
+      it(`has the tokens of the whole text where it takes it in pieces, after any edits, with ${words} words`, () => {
+        const definition = JSON.parse(readFileSync(join(path, 'tokenizer.json'), 'utf8'));
+        const config = JSON.parse(readFileSync(join(path, 'tokenizer_config.json'), 'utf8'));
+        if (words !== 'its own') {
+          definition.pre_tokenizer.pretokenizers = [
+            {
+              type: 'Split',
+              pattern: { Regex: words === "Qwen's" ? QWEN : LLAMA3 },
+              behavior: 'Isolated',
+              invert: false,
+            },
+            { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false },
+          ];
+        }
+        const inPieces = new ByteTokenizer(definition, config, path);
+        const kind = pieceEndOf(definition) ?? assert.fail('no pieces');
+        // The same words by a pattern that is not known, so that the text is not taken in pieces.
+        const pattern = definition.pre_tokenizer.pretokenizers.find(
+          (step: { pattern?: object }) => step.pattern && pieceEndOf({ pre_tokenizer: step }),
+        ).pattern;
+        pattern.Regex = `(?:${pattern.Regex})`;
+        assert.equal(pieceEndOf(definition), undefined);
+        const whole = new ByteTokenizer(definition, config, path);
+        const line = fc.oneof(
+          fc.constantFrom(
+            '',
+            '    ',
+            'x',
+            '    return 17',
+            'end.',
+            '}',
+            '\tfoo(bar);  ',
+            '// 1',
+            "it's",
+            '\u0004',
+            'é',
+            '<|endoftext|>',
+          ),
+          nastyText,
+          fc.string({ minLength: 3, maxLength: 40 }),
+        );
+        const text = fc
+          .array(fc.tuple(line, fc.constantFrom('\n', '\n', '\r\n', '\r')), { minLength: 60, maxLength: 300 })
+          .map((lines) => lines.flat().join(''));
+        let cuts = 0;
+        fc.assert(
+          fc.property(
+            text,
+            fc.array(fc.tuple(fc.nat(), fc.nat(30), line), { maxLength: 4 }),
+            (start, edits) => {
+              let now = start;
+              for (const [at, length, put] of [[0, 0, ''] as const, ...edits]) {
+                const from = at % (now.length + 1);
+                now = now.slice(0, from) + put + now.slice(from + length);
+                assert.deepEqual(inPieces.encode(now), whole.encode(now));
+                cuts += Math.max(0, pieceEnds(now, kind).length - 1);
+              }
+            },
+          ),
+          { numRuns: 60 },
+        );
+        assert.ok(cuts > 100, `${cuts} cuts`);
+      });
+    }
 
     it('cuts little of a text anew after an edit', async () => {
       const text = await readFile(join(ROOT, 'src/engine/scorer.ts'), 'utf8');
