@@ -31,8 +31,8 @@ import { Training, type TrainingDocument } from './training';
 export const CHUNK = 256;
 
 /**
- * Tokens from a change on that are scored before the rest of their chunk: what is being typed, and what is behind it in its
- * line. So few take a fraction of a chunk's time.
+ * Tokens from a change on, or from a text's beginning, that are scored before the rest of their chunk: what is being typed,
+ * and what is behind it in its line. So few take a fraction of a chunk's time.
  */
 export const AT_CHANGE = 32;
 
@@ -816,35 +816,36 @@ export class Scorer {
   }
 
   /**
-   * Scores the first tokens of a page that differ from those whose keys and values are at hand, and sends what they have.
-   * The run of their chunk gives the same numbers but for their last bits, in every case, and takes their place.
+   * Scores the first tokens of a page that differ from those whose keys and values are at hand, and sends what they have;
+   * in a text that is new its first tokens. The run of their chunk gives the same numbers but for their last bits, in every
+   * case, and takes their place.
    * @returns false when there is no time to be won
    */
   async #scoreChange(job: Job, page: Page): Promise<boolean> {
     this.#keepProgress();
     const { values, holds } = this.#room ?? {};
-    if (!values || !holds || this.#distance(job, page) > 0) {
-      return false;
-    }
-    const from = commonPrefix(holds.ids, page.ids);
+    const from = commonPrefix(holds?.ids ?? [], page.ids);
     const chunks = Math.floor(from / CHUNK);
     const chunk = page.chunks[chunks];
     if (
-      from < Math.max(1, page.start - page.context) ||
-      from > values.length ||
+      this.#distance(job, page) > 0 ||
+      from < page.start - page.context ||
+      from > (values?.length ?? 0) ||
       from === page.ids.length ||
       chunk.to - chunk.from <= 2 * AT_CHANGE ||
       this.#cache.scores(chunk.key)
     ) {
       return false;
     }
-    if (chunks === 0) {
-      this.#saveRoom();
+    if (from > 0 && values) {
+      if (chunks === 0) {
+        this.#saveRoom();
+      }
+      values.truncate(from);
+      this.#room = { values, holds: keptPageOf(job, page, chunks) };
     }
-    values.truncate(from);
-    this.#room = { values, holds: keptPageOf(job, page, chunks) };
     const to = Math.min(from + AT_CHANGE, page.ids.length);
-    const hidden = await this.network.run(this.#inputs(page.ids, from, to), values);
+    const hidden = await this.network.run(this.#inputs(page.ids, from, to), from > 0 ? values : undefined);
     job.tokensRun += to - from;
     const scores = await this.network.score(hidden, page.ids.subarray(from, to));
     this.#checkFinite(scores, page);

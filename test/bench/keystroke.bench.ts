@@ -10,6 +10,7 @@ import { strict as assert } from 'node:assert';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { Engine } from '../../src/engine/client';
 import type { ScoreStatistics } from '../../src/engine/protocol';
 import { commonPrefix } from '../../src/engine/resultCache';
@@ -29,6 +30,9 @@ const LINES = 2000;
 const SCREEN = 50;
 /** Where the edits are made: 0-based line numbers, in the first, the second and the third part of the file. */
 const PLACES = [401, 1000, 1637];
+/** From there on, in lines, another place where the cursor rests before something is typed; and for how long, in milliseconds. */
+const RESTED = 200;
+const REST = 10_000;
 /** A pasted block's length in lines; it is taken from far away. */
 const BLOCK = 12;
 /** What a keystroke may take of the time from scratch, and the most tokens that it may compute again. */
@@ -71,14 +75,19 @@ function replaceLine(lines: readonly string[], line: number, change: (text: stri
 
 const middle = (text: string) => text.length >> 1;
 
+const typed =
+  (put: string) =>
+  (lines: readonly string[], line: number): string[] =>
+    replaceLine(lines, line, (text) => insertAt(text, middle(text), put));
+
 const EDITS: readonly Edit[] = [
   {
     name: 'the first character typed at a place',
-    apply: (lines, line) => replaceLine(lines, line, (text) => insertAt(text, middle(text), 'x')),
+    apply: typed('x'),
   },
   {
     name: 'the next character',
-    apply: (lines, line) => replaceLine(lines, line, (text) => insertAt(text, middle(text), 'y')),
+    apply: typed('y'),
   },
   { name: 'a line deleted', apply: (lines, line) => lines.toSpliced(line + 2, 1) },
   {
@@ -89,6 +98,13 @@ const EDITS: readonly Edit[] = [
 ];
 /** Back to the text before the paste, which is known. */
 const UNDO = 'the paste undone';
+const RESTED_KEY = 'the first character where the cursor has rested';
+
+/** UTF-16 range of the lines around one of them. */
+function screenAround(lines: readonly string[], line: number): [number, number] {
+  const starts = lineStarts(lines.join('\n'));
+  return [starts[Math.max(0, line - SCREEN / 2)], starts[Math.min(starts.length - 1, line + SCREEN / 2)]];
+}
 
 /** Scores a text that was another one before, with the lines around one of them on screen. */
 async function score(
@@ -100,11 +116,7 @@ async function score(
   const text = lines.join('\n');
   const change = commonPrefix(text, before.join('\n'));
   const lineEnd = text.indexOf('\n', change);
-  const starts = lineStarts(text);
-  const visible = [
-    starts[Math.max(0, line - SCREEN / 2)],
-    starts[Math.min(starts.length - 1, line + SCREEN / 2)],
-  ];
+  const visible = screenAround(lines, line);
   let map: LossMap | undefined;
   let seen = Number.NaN;
   let changed = Number.NaN;
@@ -155,7 +167,8 @@ class Samples {
 /** Measures through the engine's client. */
 async function measureEngine(original: readonly string[]) {
   const scratch: Timed[] = [];
-  const samples = new Map([...EDITS.map(({ name }) => name), UNDO].map((name) => [name, new Samples()]));
+  const names = [...EDITS.map(({ name }) => name), UNDO, RESTED_KEY];
+  const samples = new Map(names.map((name) => [name, new Samples()]));
   let device = '';
   for (let round = 0; round < ROUNDS; round++) {
     const engine = new Engine({
@@ -177,6 +190,13 @@ async function measureEngine(original: readonly string[]) {
           samples.get(edit.name)?.add(await score(engine, lines, line, before), cold.all);
         }
         samples.get(UNDO)?.add(await score(engine, before, line, lines), cold.all);
+        const rested = line + RESTED;
+        const cursor = lineStarts(before.join('\n'))[rested] + middle(before[rested]);
+        engine.setVisible(FILE, screenAround(before, rested), cursor);
+        await setTimeout(REST);
+        samples
+          .get(RESTED_KEY)
+          ?.add(await score(engine, typed('x')(before, rested), rested, before), cold.all);
       }
     } finally {
       await engine.stop();
@@ -218,7 +238,8 @@ async function press(workbench: Workbench, key: string): Promise<number> {
 
 /** Measures in VS Code, in a new window each round. */
 async function measureWindows(original: readonly string[]): Promise<WindowSamples> {
-  const samples: WindowSamples = { scratch: [], keys: new Map(KEYS.map(({ name }) => [name, []])) };
+  const names = [...KEYS.map(({ name }) => name), RESTED_KEY];
+  const samples: WindowSamples = { scratch: [], keys: new Map(names.map((name) => [name, []])) };
   const folder = await mkdtemp(join(tmpdir(), 'surprisal-keystroke-'));
   await writeFile(join(folder, FILE), original.join('\n'));
   try {
@@ -244,6 +265,9 @@ async function measureWindows(original: readonly string[]): Promise<WindowSample
           for (const { name, key } of KEYS) {
             samples.keys.get(name)?.push(await press(workbench, key));
           }
+          await workbench.goTo(line + RESTED + 1, middle(original[line + RESTED]) + 1);
+          await setTimeout(REST);
+          samples.keys.get(RESTED_KEY)?.push(await press(workbench, 'x'));
         }
       } catch (error) {
         await workbench.saveEvidence('bench-keystroke');

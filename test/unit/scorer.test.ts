@@ -214,7 +214,8 @@ describe('scorer', function () {
           const rest = Math.min(start + CHUNK, ids.length) - start;
           const sent = counted.sent.find(({ from, nats }) => from <= first && first < from + nats.length);
           const nats = counted.nats();
-          if (isAtHand && first > 0 && rest > 2 * AT_CHANGE && (sent?.run ?? 0) > 0) {
+          const hasStart = first === 0 || (isAtHand && first > 0);
+          if (hasStart && rest > 2 * AT_CHANGE && (sent?.run ?? 0) > 0) {
             ahead++;
             assert.deepEqual([sent?.from, sent?.run], [first, Math.min(AT_CHANGE, ids.length - first)]);
             assert.ok(largestDifference(sent!.nats, nats.slice(first, first + sent!.nats.length)) < ROUNDING);
@@ -309,6 +310,20 @@ describe('scorer', function () {
       { numRuns: 30 },
     );
     assert.ok(ahead > 10, `${ahead} changes were scored first`);
+  });
+
+  it('scores the beginning of a new text first', async () => {
+    const counted = scorer(10_000);
+    await counted.score(text, [0, 500]);
+    const nats = counted.nats();
+    const [first, second] = counted.sent;
+    assert.deepEqual([first.from, first.run], [0, AT_CHANGE]);
+    assert.deepEqual([second.from, second.run], [0, AT_CHANGE + CHUNK]);
+    assert.ok(largestDifference(first.nats, nats.slice(0, AT_CHANGE)) < ROUNDING);
+    const fresh = scorer(10_000);
+    await fresh.score(text, []);
+    assert.equal(fresh.sent[0].run, CHUNK, 'not on screen');
+    assert.deepEqual(fresh.nats(), nats);
   });
 
   it('scores a text that ends sooner than before', async () => {
