@@ -1,15 +1,21 @@
 /** Scores documents page by page and chunk by chunk, and answers questions about their tokens. */
-import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { type TokenLayout, type TokenScores, upperBound } from '../loss/lossMap';
 import { ModelError } from '../model/errors';
 import type { KeyValueCache } from '../model/keyValueCache';
 import type { DistributionRows, Network } from '../model/network';
 import type { ByteTokenizer } from '../model/tokenizer';
-import { lineStarts } from '../text/lines';
-import { layOutPages, type PageLimits, type Pages, pageLimitsFor } from '../text/pages';
+import { type PageLimits, pageLimitsFor } from '../text/pages';
 import { type SectionText, sectionsOfText } from '../text/sections';
-import { tokenRanges } from '../text/utf8';
+import {
+  CHUNK,
+  type Chunk,
+  inputsOf,
+  joinSections,
+  type LaidOutSection,
+  type Page,
+  pagesOf,
+  SectionLayouts,
+} from './layout';
 import type {
   Alternative,
   Distribution,
@@ -21,14 +27,6 @@ import type {
 } from './protocol';
 import { cacheLimits, commonPrefix, ResultCache } from './resultCache';
 import { Training, type TrainingDocument } from './training';
-
-/**
- * Positions that one run of the backbone takes. Chunk borders lie at multiples of this from the beginning of
- * a page's context, whatever was cached: so a result has the same bits however it came about, as long as the network's
- * weights are kept in the same form. A run of 256 positions takes well under a second, and its matrix products are as
- * fast as those of longer ones.
- */
-export const CHUNK = 256;
 
 /**
  * Tokens from a change on, or from a text's beginning, that are scored before the rest of their chunk: what is being typed,
@@ -47,30 +45,6 @@ const QUIET = 1000;
 
 /** Rows of the vocabulary-wide distribution that are computed at once when many tokens are asked for. */
 const DISTRIBUTION_ROWS = 32;
-
-/** One run of the backbone within a page: rows [from, to), row r predicting token `context + r`. */
-interface Chunk {
-  readonly from: number;
-  readonly to: number;
-  /** Digest of the context's ids up to the end of this chunk. */
-  readonly digest: string;
-  /** First row whose token the page scores; `to` when the chunk lies in the overlap altogether. */
-  readonly firstScored: number;
-  /** Names the chunk's scores: the context, the last row's token, and the rows that count. */
-  readonly key: string;
-}
-
-interface Page {
-  readonly index: number;
-  /** Index of the context's first token; it may lie before all tokens of a section that stands alone. */
-  readonly context: number;
-  /** The context's ids, and those of the tokens that are scored. */
-  readonly ids: Uint32Array;
-  /** First token that is scored, and the one after the last. */
-  readonly start: number;
-  readonly end: number;
-  readonly chunks: readonly Chunk[];
-}
 
 /** One document's latest score request. */
 interface Job {
@@ -107,19 +81,6 @@ interface KeptPage {
   readonly ids: Uint32Array;
 }
 
-/** The tokens of one section, its positions counted from its own start. */
-interface SectionTokens {
-  readonly ids: Uint32Array;
-  readonly starts: Uint32Array;
-  readonly ends: Uint32Array;
-}
-
-/** A section, laid out: its tokens, its pages, and the tokens that its first page's context begins with. */
-interface LaidOutSection extends SectionTokens, Pages {
-  readonly start: number;
-  readonly before: Uint32Array;
-}
-
 /** A score request while its text is cut into tokens, section by section. */
 interface Preparation {
   readonly request: ScoreRequest;
@@ -129,74 +90,17 @@ interface Preparation {
   visible: readonly number[];
 }
 
-/** Bound of the sections that are kept cut into tokens, in tokens (12 bytes each). */
-const KEPT_TOKENS = 1_000_000;
-
-/**
- * Cuts a text into tokens and pages.
- * @throws ModelError when the tokenizer does not keep the text
- */
-export function prepare(tokenizer: ByteTokenizer, text: string, limits: PageLimits): TokenLayout {
-  const tokens = tokenise(tokenizer, text);
-  const { pageStarts, pageContexts } = layOutPages(tokens, lineStarts(text), limits);
-  return { ...tokens, pageStarts, pageContexts };
-}
-
-function tokenise(tokenizer: ByteTokenizer, text: string): SectionTokens {
-  const { ids, byteLengths } = tokenizer.encode(text);
-  const none = new Uint32Array();
-  // A text of nothing but bytes that the vocabulary lacks has no tokens either.
-  const { starts, ends } = ids.length === 0 ? { starts: none, ends: none } : tokenRanges(text, byteLengths);
-  return { starts, ends, ids };
-}
-
-/** The layout of several sections together, in the order of the text. */
-function join(sections: readonly LaidOutSection[]): TokenLayout {
-  const tokens = sum(sections, ({ ids }) => ids.length);
-  const pages = sum(sections, ({ pageStarts }) => pageStarts.length);
-  const layout: TokenLayout = {
-    starts: new Uint32Array(tokens),
-    ends: new Uint32Array(tokens),
-    ids: new Uint32Array(tokens),
-    pageStarts: new Uint32Array(pages),
-    pageContexts: new Int32Array(pages),
-  };
-  let token = 0;
-  let page = 0;
-  for (const { start, starts, ends, ids, pageStarts, pageContexts } of sections) {
-    layout.ids.set(ids, token);
-    for (let i = 0; i < ids.length; i++) {
-      layout.starts[token + i] = start + starts[i];
-      layout.ends[token + i] = start + ends[i];
-    }
-    for (let i = 0; i < pageStarts.length; i++) {
-      layout.pageStarts[page + i] = token + pageStarts[i];
-      layout.pageContexts[page + i] = token + pageContexts[i];
-    }
-    token += ids.length;
-    page += pageStarts.length;
-  }
-  return layout;
-}
-
-function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0);
-}
-
 /** Owns the work queue of one loaded model. Everything is asynchronous between runs; a run blocks. */
 export class Scorer {
   readonly #cache: ResultCache;
   readonly #limits: PageLimits;
+  readonly #layouts: SectionLayouts;
   /** Most recent last. */
   readonly #jobs = new Map<string, Job>();
   /** Requests whose text is being cut into tokens. */
   readonly #preparations = new Map<string, Preparation>();
   /** The job that was given up last: the next one of its document takes over what it had. */
   #givenUp: Job | undefined;
-  readonly #tokens = new LRUCache<string, SectionTokens>({
-    maxSize: KEPT_TOKENS,
-    sizeCalculation: ({ ids }) => 1 + ids.length,
-  });
   readonly #questions: DistributionRequest[] = [];
   /** Where something is likely to be typed next, until its page is read up to there. */
   #cursor: { readonly document: string; readonly offset: number } | undefined;
@@ -224,6 +128,7 @@ export class Scorer {
   ) {
     this.#cache = cache;
     this.#limits = pageLimitsFor(network.manifest.contextWindow);
+    this.#layouts = new SectionLayouts(tokenizer, this.#limits);
   }
 
   /** Begins to score a document; a request for the same document that is under way is cancelled. */
@@ -346,7 +251,7 @@ export class Scorer {
     const { request, sections, done } = preparation;
     try {
       if (done.length < sections.length) {
-        done.push(this.#layOut(sections, done.length));
+        done.push(this.#layouts.layOut(sections, done.length));
       }
       if (done.length === sections.length) {
         this.#preparations.delete(request.document);
@@ -359,29 +264,6 @@ export class Scorer {
     return true;
   }
 
-  #layOut(sections: readonly SectionText[], index: number): LaidOutSection {
-    const { start, text, isLast } = sections[index];
-    const earlier = sections[index].before ?? (index > 0 ? sections[index - 1].text : undefined);
-    const isWhole = earlier === undefined && isLast;
-    // A text that is one section changes with every keystroke: the tokenizer keeps its pieces.
-    const tokens = isWhole ? tokenise(this.tokenizer, text) : this.#tokensOf(text);
-    const { overlap } = this.#limits;
-    const before = earlier === undefined ? new Uint32Array() : this.#tokensOf(earlier).ids.slice(-overlap);
-    const pages = layOutPages(tokens, lineStarts(text), this.#limits, { before: before.length, isLast });
-    return { ...tokens, ...pages, start, before };
-  }
-
-  /** A section's tokens, found again by its text. */
-  #tokensOf(text: string): SectionTokens {
-    const key = createHash('sha256').update(text, 'utf16le').digest('base64');
-    let tokens = this.#tokens.get(key);
-    if (!tokens) {
-      tokens = tokenise(this.tokenizer, text);
-      this.#tokens.set(key, tokens);
-    }
-    return tokens;
-  }
-
   /** Makes the job of a text that is laid out, in place of the document's former one, and sends what is known. */
   #begin({ request, sections, done, startedAt, visible }: Preparation): void {
     const { document } = request;
@@ -390,9 +272,9 @@ export class Scorer {
     if (former) {
       this.#givenUp = undefined;
     }
-    const layout = join(done);
+    const layout = joinSections(done);
     const tokens = layout.ids.length;
-    const pages = this.#pagesOf(done);
+    const pages = pagesOf(done, this.network.manifest.separatorTokenId);
     const job: Job = {
       request: request.request,
       document,
@@ -419,55 +301,6 @@ export class Scorer {
     }
     this.#sendCached(job);
     this.#finishIfDone(job);
-  }
-
-  #pagesOf(sections: readonly LaidOutSection[]): Page[] {
-    const pages: Page[] = [];
-    let first = 0;
-    for (const { ids, before, pageStarts, pageContexts } of sections) {
-      for (let page = 0; page < pageStarts.length; page++) {
-        const start = pageStarts[page];
-        const end = page + 1 < pageStarts.length ? pageStarts[page + 1] : ids.length;
-        const context = pageContexts[page];
-        pages.push({
-          index: pages.length,
-          context: first + context,
-          ids:
-            context < 0
-              ? Uint32Array.of(...before.subarray(before.length + context), ...ids.subarray(0, end))
-              : ids.subarray(context, end),
-          start: first + start,
-          end: first + end,
-          chunks: [],
-        });
-      }
-      first += ids.length;
-    }
-    return pages.map((page) => ({ ...page, chunks: this.#chunksOf(page) }));
-  }
-
-  #chunksOf({ ids, start, context }: Page): Chunk[] {
-    const chunks: Chunk[] = [];
-    let digest = '';
-    for (let from = 0; from < ids.length; from += CHUNK) {
-      const to = Math.min(from + CHUNK, ids.length);
-      digest = createHash('sha256')
-        .update(digest)
-        .update(this.#inputs(ids, from, to))
-        .digest('base64');
-      const firstScored = Math.min(Math.max(start - context, from), to);
-      chunks.push({ from, to, digest, firstScored, key: `${digest} ${ids[to - 1]} ${firstScored}` });
-    }
-    return chunks;
-  }
-
-  /** The ids that the backbone reads for rows [from, to): the document separator, then the context's tokens. */
-  #inputs(ids: Uint32Array, from: number, to: number): Uint32Array {
-    const inputs = new Uint32Array(to - from);
-    for (let row = from; row < to; row++) {
-      inputs[row - from] = row === 0 ? this.network.manifest.separatorTokenId : ids[row - 1];
-    }
-    return inputs;
   }
 
   /** Takes over the scores of pages that the document's former job had, too: a large text may not fit the cache. */
@@ -845,7 +678,7 @@ export class Scorer {
       this.#room = { values, holds: keptPageOf(job, page, chunks) };
     }
     const to = Math.min(from + AT_CHANGE, page.ids.length);
-    const hidden = await this.network.run(this.#inputs(page.ids, from, to), from > 0 ? values : undefined);
+    const hidden = await this.network.run(this.#inputs(page, from, to), from > 0 ? values : undefined);
     job.tokensRun += to - from;
     const scores = await this.network.score(hidden, page.ids.subarray(from, to));
     this.#checkFinite(scores, page);
@@ -890,7 +723,7 @@ export class Scorer {
     const progress = isUnderWay ? current : this.#enter(job, page, page.chunks.length - 1);
     const chunk = page.chunks[progress.next];
     const isLast = progress.next === page.chunks.length - 1;
-    const inputs = this.#inputs(page.ids, chunk.from, chunk.to);
+    const inputs = this.#inputs(page, chunk.from, chunk.to);
     // A page that ends here is gone on from when something is typed in it.
     if (!isLast || inputs.length === CHUNK || this.#distance(job, page) === 0) {
       progress.past ??= this.#takeRoom();
@@ -920,6 +753,10 @@ export class Scorer {
     }
     this.#cache.store(key, scores, hidden);
     this.#deliver(job, page, chunk, scores);
+  }
+
+  #inputs({ ids }: Page, from: number, to: number): Uint32Array {
+    return inputsOf(ids, from, to, this.network.manifest.separatorTokenId);
   }
 
   #checkFinite(scores: TokenScores, page: Page): void {

@@ -10,7 +10,7 @@
  *   SURPRISAL_BENCH_REPEATS=40    that many repeats instead of 15
  */
 import * as runtime from 'onnxruntime-node';
-import { CHUNK } from '../../src/engine/scorer';
+import { CHUNK } from '../../src/engine/layout';
 import { physicalCores } from '../../src/model/devices';
 import { type ModelManifest, openModelFolder } from '../../src/model/folder';
 import type { KeyValueCache } from '../../src/model/keyValueCache';

@@ -8,7 +8,7 @@
 import { readFile } from 'node:fs/promises';
 import * as runtime from 'onnxruntime-node';
 import { Engine } from '../../src/engine/client';
-import { CHUNK } from '../../src/engine/scorer';
+import { CHUNK } from '../../src/engine/layout';
 import { physicalCores } from '../../src/model/devices';
 import { type ModelFolder, openModelFolder } from '../../src/model/folder';
 import { Network } from '../../src/model/network';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Losses, PanelHandle, SurprisalApi } from '../../src/editor/api';
 import { COMMANDS, DEFAULTS, SECTION } from '../../src/editor/keys';
-import { CHUNK } from '../../src/engine/scorer';
+import { CHUNK } from '../../src/engine/layout';
 import { heatOf } from '../../src/loss/heat';
 import { TRAINING_DEFAULTS } from '../../src/loss/training';
 import { toBits } from '../../src/loss/units';

@@ -4,12 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as fc from 'fast-check';
-import { prepare } from '../../src/engine/scorer';
+import { SectionLayouts } from '../../src/engine/layout';
 import { ModelError } from '../../src/model/errors';
 import { openModelFolder } from '../../src/model/folder';
 import { pieceEndOf, pieceEnds } from '../../src/model/pieces';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { pageLimitsFor } from '../../src/text/pages';
+import { sectionsOfText } from '../../src/text/sections';
 import { FIXTURES, MODEL, ROOT, TINY_MODEL } from '../support/paths';
 
 /** Text as unkind as documents get: any code unit, lone surrogates, controls, blanks, emoji, special tokens. */
@@ -85,9 +86,10 @@ for (const [name, path, missing] of [
     });
 
     it('covers the text with ranges that never go back and never split a character', () => {
+      const layouts = new SectionLayouts(tokenizer, pageLimitsFor(8192));
       fc.assert(
         fc.property(nastyText, (text) => {
-          const { starts, ends, ids, pageStarts } = prepare(tokenizer, text, pageLimitsFor(8192));
+          const { starts, ends, ids, pageStarts } = layouts.layOut(sectionsOfText(text), 0);
           assert.equal(pageStarts.length, ids.length === 0 ? 0 : 1);
           let covered = 0;
           for (let i = 0; i < ids.length; i++) {

@@ -1,0 +1,192 @@
+/** Cuts texts into what is run: tokens, pages of them, and the chunks of a page. */
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { TokenLayout } from '../loss/lossMap';
+import type { ByteTokenizer } from '../model/tokenizer';
+import { lineStarts } from '../text/lines';
+import { layOutPages, type PageLimits, type Pages } from '../text/pages';
+import type { SectionText } from '../text/sections';
+import { tokenRanges } from '../text/utf8';
+
+/**
+ * Positions that one run of the backbone takes. Chunk borders lie at multiples of this from the beginning of
+ * a page's context, whatever was cached: so a result has the same bits however it came about, as long as the network's
+ * weights are kept in the same form. A run of 256 positions takes well under a second, and its matrix products are as
+ * fast as those of longer ones.
+ */
+export const CHUNK = 256;
+
+/** One run of the backbone within a page: rows [from, to), row r predicting token `context + r`. */
+export interface Chunk {
+  readonly from: number;
+  readonly to: number;
+  /** Digest of the context's ids up to the end of this chunk. */
+  readonly digest: string;
+  /** First row whose token the page scores; `to` when the chunk lies in the overlap altogether. */
+  readonly firstScored: number;
+  /** Names the chunk's scores: the context, the last row's token, and the rows that count. */
+  readonly key: string;
+}
+
+export interface Page {
+  readonly index: number;
+  /** Index of the context's first token; it may lie before all tokens of a section that stands alone. */
+  readonly context: number;
+  /** The context's ids, and those of the tokens that are scored. */
+  readonly ids: Uint32Array;
+  /** First token that is scored, and the one after the last. */
+  readonly start: number;
+  readonly end: number;
+  readonly chunks: readonly Chunk[];
+}
+
+/** The tokens of one section, its positions counted from its own start. */
+interface SectionTokens {
+  readonly ids: Uint32Array;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+}
+
+/** A section, laid out: its tokens, its pages, and the tokens that its first page's context begins with. */
+export interface LaidOutSection extends SectionTokens, Pages {
+  readonly start: number;
+  readonly before: Uint32Array;
+}
+
+/** Bound of the sections that are kept cut into tokens, in tokens (12 bytes each). */
+const KEPT_TOKENS = 1_000_000;
+
+/** Lays out the sections of texts; the tokens of those that were laid out lately are found again. */
+export class SectionLayouts {
+  readonly #tokens = new LRUCache<string, SectionTokens>({
+    maxSize: KEPT_TOKENS,
+    sizeCalculation: ({ ids }) => 1 + ids.length,
+  });
+
+  constructor(
+    private readonly tokenizer: ByteTokenizer,
+    private readonly limits: PageLimits,
+  ) {}
+
+  /**
+   * Cuts one of a text's sections into tokens and pages.
+   * @param sections those of the text that are wanted, in order
+   * @throws ModelError when the tokenizer does not keep the text
+   */
+  layOut(sections: readonly SectionText[], index: number): LaidOutSection {
+    const { start, text, isLast } = sections[index];
+    const earlier = sections[index].before ?? (index > 0 ? sections[index - 1].text : undefined);
+    const isWhole = earlier === undefined && isLast;
+    // A text that is one section changes with every keystroke: the tokenizer keeps its pieces.
+    const tokens = isWhole ? tokenise(this.tokenizer, text) : this.#tokensOf(text);
+    const { overlap } = this.limits;
+    const before = earlier === undefined ? new Uint32Array() : this.#tokensOf(earlier).ids.slice(-overlap);
+    const pages = layOutPages(tokens, lineStarts(text), this.limits, { before: before.length, isLast });
+    return { ...tokens, ...pages, start, before };
+  }
+
+  /** A section's tokens, found again by its text. */
+  #tokensOf(text: string): SectionTokens {
+    const key = createHash('sha256').update(text, 'utf16le').digest('base64');
+    let tokens = this.#tokens.get(key);
+    if (!tokens) {
+      tokens = tokenise(this.tokenizer, text);
+      this.#tokens.set(key, tokens);
+    }
+    return tokens;
+  }
+}
+
+function tokenise(tokenizer: ByteTokenizer, text: string): SectionTokens {
+  const { ids, byteLengths } = tokenizer.encode(text);
+  const none = new Uint32Array();
+  // A text of nothing but bytes that the vocabulary lacks has no tokens either.
+  const { starts, ends } = ids.length === 0 ? { starts: none, ends: none } : tokenRanges(text, byteLengths);
+  return { starts, ends, ids };
+}
+
+/** The layout of several sections together, in the order of the text. */
+export function joinSections(sections: readonly LaidOutSection[]): TokenLayout {
+  const tokens = sum(sections, ({ ids }) => ids.length);
+  const pages = sum(sections, ({ pageStarts }) => pageStarts.length);
+  const layout: TokenLayout = {
+    starts: new Uint32Array(tokens),
+    ends: new Uint32Array(tokens),
+    ids: new Uint32Array(tokens),
+    pageStarts: new Uint32Array(pages),
+    pageContexts: new Int32Array(pages),
+  };
+  let token = 0;
+  let page = 0;
+  for (const { start, starts, ends, ids, pageStarts, pageContexts } of sections) {
+    layout.ids.set(ids, token);
+    for (let i = 0; i < ids.length; i++) {
+      layout.starts[token + i] = start + starts[i];
+      layout.ends[token + i] = start + ends[i];
+    }
+    for (let i = 0; i < pageStarts.length; i++) {
+      layout.pageStarts[page + i] = token + pageStarts[i];
+      layout.pageContexts[page + i] = token + pageContexts[i];
+    }
+    token += ids.length;
+    page += pageStarts.length;
+  }
+  return layout;
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
+
+/**
+ * The pages of sections, with their chunks, in the order of the text.
+ * @param separator the token that stands before every context
+ */
+export function pagesOf(sections: readonly LaidOutSection[], separator: number): Page[] {
+  const pages: Page[] = [];
+  let first = 0;
+  for (const { ids, before, pageStarts, pageContexts } of sections) {
+    for (let page = 0; page < pageStarts.length; page++) {
+      const start = pageStarts[page];
+      const end = page + 1 < pageStarts.length ? pageStarts[page + 1] : ids.length;
+      const context = pageContexts[page];
+      pages.push({
+        index: pages.length,
+        context: first + context,
+        ids:
+          context < 0
+            ? Uint32Array.of(...before.subarray(before.length + context), ...ids.subarray(0, end))
+            : ids.subarray(context, end),
+        start: first + start,
+        end: first + end,
+        chunks: [],
+      });
+    }
+    first += ids.length;
+  }
+  return pages.map((page) => ({ ...page, chunks: chunksOf(page, separator) }));
+}
+
+function chunksOf({ ids, start, context }: Page, separator: number): Chunk[] {
+  const chunks: Chunk[] = [];
+  let digest = '';
+  for (let from = 0; from < ids.length; from += CHUNK) {
+    const to = Math.min(from + CHUNK, ids.length);
+    digest = createHash('sha256')
+      .update(digest)
+      .update(inputsOf(ids, from, to, separator))
+      .digest('base64');
+    const firstScored = Math.min(Math.max(start - context, from), to);
+    chunks.push({ from, to, digest, firstScored, key: `${digest} ${ids[to - 1]} ${firstScored}` });
+  }
+  return chunks;
+}
+
+/** The ids that the backbone reads for rows [from, to): the document separator, then the context's tokens. */
+export function inputsOf(ids: Uint32Array, from: number, to: number, separator: number): Uint32Array {
+  const inputs = new Uint32Array(to - from);
+  for (let row = from; row < to; row++) {
+    inputs[row - from] = row === 0 ? separator : ids[row - 1];
+  }
+  return inputs;
+}
