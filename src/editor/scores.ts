@@ -25,7 +25,7 @@ import type { HeatmapSwitch } from './switch';
 /** At most this often it is looked at what is on screen while a document is scrolled, in milliseconds. */
 const VISIBLE_INTERVAL = 50;
 /** How long the cursor rests in a document that is being edited before it counts as where more is typed, in milliseconds. */
-const CURSOR_REST = 300;
+const CURSOR_REST = 500;
 
 /** How much of a large document has scores, or is about to have them. */
 export interface DocumentPart {

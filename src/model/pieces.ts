@@ -35,7 +35,7 @@ const DIGIT_PATTERN = '\\p{N}';
 
 /** The parts of a `tokenizer.json` that decide about pieces. */
 interface TokenizerFile {
-  readonly normalizer?: { readonly type?: string } | null;
+  readonly normalizer?: object | null;
   readonly pre_tokenizer?: PreTokenizer | null;
   readonly added_tokens?: readonly AddedToken[];
 }
@@ -66,15 +66,13 @@ export function pieceEndOf(definition: object): PieceEnd | undefined {
   const steps = pre_tokenizer?.pretokenizers ?? (pre_tokenizer ? [pre_tokenizer] : []);
   const ends = new Set(steps.map(endOfWords).filter((end) => end !== undefined));
   const [end] = ends;
-  // Unicode's normal form C composes nothing with an ASCII character or a line break before it.
-  const isKept = !normalizer || normalizer.type === 'NFC';
   const isKnown =
     ends.size === 1 && steps.every((step) => endOfWords(step) !== undefined || leavesWords(step));
   const areApart = added_tokens.every(
     ({ content, single_word, lstrip, rstrip }) =>
       !single_word && !lstrip && !rstrip && !/[\r\n]/.test(content),
   );
-  return isKept && isKnown && areApart ? end : undefined;
+  return !normalizer && isKnown && areApart ? end : undefined;
 }
 
 /** Where the words end that a step cuts a text into, if it does and that is known. */

@@ -23,8 +23,9 @@ export interface EncodedText {
   readonly byteLengths: Uint32Array;
 }
 
-/** The part of `tokenizer.json` that decides whether byte offsets can be exact. */
+/** The parts of `tokenizer.json` that decide whether byte offsets can be exact. */
 interface TokenizerFile {
+  readonly normalizer?: { readonly type?: string } | null;
   readonly decoder?: {
     readonly type?: string;
     readonly decoders?: readonly { readonly type?: string }[];
@@ -59,7 +60,7 @@ export class ByteTokenizer {
     config: object,
     readonly file: string,
   ) {
-    const { decoder } = definition as TokenizerFile;
+    const { decoder, normalizer } = definition as TokenizerFile;
     const decoders = decoder?.decoders ?? [decoder];
     if (!decoders.some((entry) => entry?.type === 'ByteLevel')) {
       throw new ModelError(
@@ -68,7 +69,9 @@ export class ByteTokenizer {
         'Use a model with a byte-level tokenizer (GPT-2, Llama 3, Qwen, SmolLM …).',
       );
     }
-    this.#tokenizer = new Tokenizer(definition, config);
+    // Unicode's normal form C is left out, so that tokens stand for the text's own bytes. Most texts have that form.
+    const asIs = normalizer?.type === 'NFC' ? { ...definition, normalizer: null } : definition;
+    this.#tokenizer = new Tokenizer(asIs, config);
     this.#vocabulary = vocabularyOf(this.#tokenizer);
     this.#isMissing = new Uint8Array(0x100).fill(1);
     const { starts, bytes } = this.#vocabulary;
@@ -81,7 +84,7 @@ export class ByteTokenizer {
     // A byte that no id stands for counts with a neighbour: there must be none at the ends of pieces.
     const isAtEnds = (byte: number) => [0x09, 0x0a, 0x0d, 0x20].includes(byte) || isPrintable(byte);
     const hasEnds = this.#isMissing.every((missing, byte) => !missing || !isAtEnds(byte));
-    this.#pieceEnd = hasEnds ? pieceEndOf(definition) : undefined;
+    this.#pieceEnd = hasEnds ? pieceEndOf(asIs) : undefined;
   }
 
   /** Reads the tokenizer of a model folder. @throws ModelError */

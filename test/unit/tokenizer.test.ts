@@ -226,6 +226,21 @@ describe('tokenizer', () => {
     assert.throws(() => tokenizer.encode('banana'), /changes the text.*at byte 1/);
   });
 
+  it("leaves Unicode's normal form C out, and cuts the text as it is", async () => {
+    const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
+    const plain = new ByteTokenizer(definition, {}, 'some/tokenizer.json');
+    const normalising = new ByteTokenizer(
+      { ...definition, normalizer: { type: 'NFC' } },
+      {},
+      'some/tokenizer.json',
+    );
+    for (const text of ['caf\u00e9', 'cafe\u0301 \u2126 \u212b \u1112\u1161\u11ab\n', 'x\n\u0301']) {
+      assert.deepEqual(normalising.encode(text), plain.encode(text));
+      const bytes = [...normalising.encode(text).ids].flatMap((id) => [...normalising.bytesOf(id)]);
+      assert.equal(Buffer.from(bytes).toString(), text);
+    }
+  });
+
   it('is the reference tokenizer, id for id', async () => {
     const tokenizers = {
       smollm2: await ByteTokenizer.load(await openModelFolder(MODEL)),
