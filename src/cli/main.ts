@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../engine/api';
 import { Engine } from '../engine/client';
+import { messageOf } from '../model/errors';
 import { type Command, parseCommand, USAGE, UsageError } from './arguments';
 import { formatCsv } from './format/csv';
 import { formatHtml } from './format/html';
@@ -155,7 +156,7 @@ main(process.argv.slice(2)).then(
     process.exitCode = status;
   },
   (error) => {
-    complain(error instanceof Error ? error.message : String(error));
+    complain(messageOf(error));
     process.exitCode = EXIT_WRONG_INPUT;
   },
 );

@@ -1,6 +1,7 @@
 /** The extension's commands. */
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
+import { messageOf } from '../model/errors';
 import type { ExplainerPanels } from '../panel/panels';
 import type { CurrentEditor } from './current';
 import { COMMANDS } from './keys';
@@ -39,7 +40,7 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.restartEngine]: () =>
       engine.restart().catch((error: unknown) => {
         // The status bar shows the failure; the log keeps it.
-        log.error(error instanceof Error ? error.message : String(error));
+        log.error(messageOf(error));
       }),
     [COMMANDS.showLog]: () => log.show(),
   };

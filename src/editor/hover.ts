@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import type { Distribution } from '../engine/protocol';
+import { messageOf } from '../model/errors';
 import { setting } from './configuration';
 import { ALTERNATIVES, hoverText } from './hoverText';
 import { COMMANDS } from './keys';
@@ -108,7 +109,7 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
     const answer = this.#scores.distributions(state.document, score, [token], ALTERNATIVES).then(
       ([distribution]) => distribution,
       (error: unknown) => {
-        this.#log.debug(`hover: ${error instanceof Error ? error.message : String(error)}`);
+        this.#log.debug(`hover: ${messageOf(error)}`);
         return undefined;
       },
     );

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { CancelledError, type EngineApi, EngineError } from '../engine/api';
 import type { Distribution, EngineProblem, EngineState, ScoreStatistics } from '../engine/protocol';
 import { LossMap } from '../loss/lossMap';
+import { messageOf } from '../model/errors';
 import { SECTION_LIMITS, type Section, type SectionText, sectionTexts } from '../text/sections';
 import { type CarriedScores, CarryRoom, carry, noScores, overlay } from './carry';
 import { onDidChangeSetting, setting } from './configuration';
@@ -739,7 +740,7 @@ function problemOf(error: unknown): EngineProblem {
   }
   return {
     code: 'internal',
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
     advice: vscode.l10n.t('The log says more. Restarting the engine may help.'),
   };
 }

@@ -4,6 +4,7 @@ import { CancelledError, type EngineApi, EngineError } from '../engine/api';
 import type { TrainingResult, TrainingTokens } from '../engine/protocol';
 import { LossMap } from '../loss/lossMap';
 import type { TrainingOptions, TrainingPoint } from '../loss/training';
+import { messageOf } from '../model/errors';
 import type { PanelTraining } from '../panel/messages';
 import type { Log } from './log';
 import type { DocumentScores } from './scores';
@@ -281,7 +282,7 @@ function problemOf(error: unknown): NonNullable<PanelTraining['problem']> {
     return { message: error.problem.message, advice: error.problem.advice };
   }
   return {
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
     advice: vscode.l10n.t('The log says more. Restarting the engine may help.'),
   };
 }

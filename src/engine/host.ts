@@ -1,7 +1,7 @@
 /** The engine's child process: owns ONNX Runtime and one loaded model. */
 import { constants, setPriority } from 'node:os';
 import type * as OnnxRuntime from 'onnxruntime-node';
-import { ModelError } from '../model/errors';
+import { ModelError, messageOf } from '../model/errors';
 import { openModelFolder } from '../model/folder';
 import type { Runtime } from '../model/sessions';
 import { ByteTokenizer } from '../model/tokenizer';
@@ -25,7 +25,7 @@ function problemOf(error: unknown): EngineProblem {
   if (error instanceof TrainingError) {
     return error.problem;
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   send({ type: 'log', line: error instanceof Error ? (error.stack ?? message) : message });
   return {
     code: 'internal',

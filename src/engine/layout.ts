@@ -28,6 +28,7 @@ export interface Chunk {
   readonly key: string;
 }
 
+/** Tokens that are scored in one context. */
 export interface Page {
   readonly index: number;
   /** Index of the context's first token; it may lie before all tokens of a section that stands alone. */

@@ -18,7 +18,7 @@ import {
   verify,
   type WeightsChoice,
 } from '../model/devices';
-import { ModelError } from '../model/errors';
+import { ModelError, messageOf } from '../model/errors';
 import type { ModelFolder } from '../model/folder';
 import { Network } from '../model/network';
 import { addsBytesExactly, type NetworkOptions, type Runtime } from '../model/sessions';
@@ -161,7 +161,7 @@ class Loading {
   /** What a library said, as short as a menu wants it; the whole goes to the log. */
   #failureOf(error: unknown): string {
     const cause = error instanceof ModelError ? error.cause : error;
-    const message = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0];
+    const message = messageOf(cause).split('\n')[0];
     this.listener.log(message);
     if (/requires f16/i.test(message)) {
       return 'has no half precision';

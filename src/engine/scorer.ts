@@ -1,6 +1,6 @@
 /** Scores documents page by page and chunk by chunk, and answers questions about their tokens. */
 import { type TokenLayout, type TokenScores, upperBound } from '../loss/lossMap';
-import { ModelError } from '../model/errors';
+import { ModelError, messageOf } from '../model/errors';
 import type { KeyValueCache } from '../model/keyValueCache';
 import type { DistributionRows, Network } from '../model/network';
 import type { ByteTokenizer } from '../model/tokenizer';
@@ -670,15 +670,16 @@ export class Scorer {
     ) {
       return false;
     }
-    if (from > 0 && values) {
+    const past = from > 0 ? values : undefined;
+    if (past) {
       if (chunks === 0) {
         this.#saveRoom();
       }
-      values.truncate(from);
-      this.#room = { values, holds: keptPageOf(job, page, chunks) };
+      past.truncate(from);
+      this.#room = { values: past, holds: keptPageOf(job, page, chunks) };
     }
     const to = Math.min(from + AT_CHANGE, page.ids.length);
-    const hidden = await this.network.run(this.#inputs(page, from, to), from > 0 ? values : undefined);
+    const hidden = await this.network.run(this.#inputs(page, from, to), past);
     job.tokensRun += to - from;
     const scores = await this.network.score(hidden, page.ids.subarray(from, to));
     this.#checkFinite(scores, page);
@@ -941,10 +942,6 @@ function placeOf({ layout, pages }: Job, offset: number): { page: Page; row: num
 /** Names a page by what its scores depend on. */
 function nameOf({ start, context, chunks }: Page): string {
   return `${start - context} ${chunks.at(-1)?.key}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Lets the event loop read what has come in. */

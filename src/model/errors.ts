@@ -7,6 +7,11 @@ export type ModelErrorCode =
   | 'non-finite'
   | 'platform';
 
+/** What was thrown, as text. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Something is wrong with a model's files, its numbers or its device; made to be read by users. */
 export class ModelError extends Error {
   /**

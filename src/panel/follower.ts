@@ -2,6 +2,7 @@
 import { CancelledError, EngineError } from '../engine/api';
 import type { Distribution } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
+import { messageOf } from '../model/errors';
 import type { PanelState } from './messages';
 import {
   type DocumentProblem,
@@ -208,7 +209,7 @@ function problemFrom(error: unknown): { problem?: DocumentProblem } {
   if (error instanceof CancelledError) {
     return {};
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const advice = error instanceof EngineError ? error.problem.advice : '';
   return { problem: { kind: 'failed', message, advice } };
 }

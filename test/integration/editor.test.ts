@@ -16,6 +16,9 @@ import { configure, until } from '../support/extension';
 /** Largest difference of two computations of the same score, in nats. */
 const TOLERANCE = 1e-4;
 
+/** The tests' `surprisal.delay`, in milliseconds. */
+const DELAY = 60;
+
 let api: SurprisalApi;
 let folder: vscode.Uri;
 
@@ -205,11 +208,13 @@ describe('the extension in a real extension host', function () {
       .getConfiguration('files')
       .update('autoSave', 'off', vscode.ConfigurationTarget.Global);
     await configure('device', 'cpu');
-    await configure('delay', 60);
+    await configure('delay', DELAY);
   });
 
   afterEach(async () => {
     await configure('heatmap.enabled', false);
+    await configure('model', DEFAULTS.model);
+    await configure('delay', DELAY);
     for (const editor of vscode.window.visibleTextEditors) {
       if (editor.document.isDirty) {
         await vscode.window.showTextDocument(editor.document);
@@ -362,8 +367,6 @@ describe('the extension in a real extension host', function () {
       await api.score(document);
       subscription.dispose();
     }
-    await configure('model', DEFAULTS.model);
-    await configure('delay', 60);
   });
 
   it('draws every editor of a document, and every document on screen', async () => {

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { pieceEndOf, pieceEnds } from '../../src/model/pieces';
+import { GPT2, LLAMA3, QWEN } from '../support/wordPatterns';
 
-const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-const QWEN =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-const LLAMA3 =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 /** Takes slashes together with the line breaks before them, as OpenAI's o200k does. */
 const WITH_SLASHES = LLAMA3.replace('[\\r\\n]*', '[\\r\\n/]*');
 

@@ -82,7 +82,7 @@ class Counted {
     await scored;
   }
 
-  /** Tells where the cursor is, all of the text being on screen or what is given. */
+  /** Tells where the cursor is, and what is on screen. */
   setCursor(cursor: number, visible: readonly number[]): void {
     this.scorer.setVisible({ type: 'visible', document: 'a', visible, cursor });
   }
@@ -102,6 +102,22 @@ class Counted {
       nats.set(part, from);
     }
     return nats;
+  }
+
+  /**
+   * The first token that an earlier layout does not have, how many tokens its chunk has, and the first scores that were sent
+   * of it.
+   */
+  change(before: TokenLayout): { first: number; rest: number; sent: Sent | undefined } {
+    const { ids } = this.layout ?? assert.fail('no layout');
+    const first = ids.findIndex((id, token) => id !== before.ids[token]);
+    const start = Math.floor(first / CHUNK) * CHUNK;
+    const rest = Math.min(start + CHUNK, ids.length) - start;
+    return {
+      first,
+      rest,
+      sent: this.sent.find(({ from, nats }) => from <= first && first < from + nats.length),
+    };
   }
 
   async distribution(token: number): Promise<Distribution> {
@@ -210,10 +226,7 @@ describe('scorer', function () {
           now = now.slice(0, place) + put + now.slice(place + removed);
           await counted.score(now, [0, now.length]);
           const { ids } = counted.layout ?? assert.fail('no layout');
-          const first = ids.findIndex((id, token) => id !== before.ids[token]);
-          const start = Math.floor(first / CHUNK) * CHUNK;
-          const rest = Math.min(start + CHUNK, ids.length) - start;
-          const sent = counted.sent.find(({ from, nats }) => from <= first && first < from + nats.length);
+          const { first, rest, sent } = counted.change(before);
           const nats = counted.nats();
           const hasStart = first === 0 || (isAtHand && first > 0);
           if (hasStart && rest > 2 * AT_CHANGE && (sent?.run ?? 0) > 0) {
@@ -234,7 +247,8 @@ describe('scorer', function () {
   it('reads up to the cursor when there is nothing else to do, once', async () => {
     const counted = scorer(100_000);
     await counted.score(text, [0, 500]);
-    const { ids, starts, pageStarts, pageContexts } = counted.layout ?? assert.fail('no layout');
+    const before = counted.layout ?? assert.fail('no layout');
+    const { starts, pageStarts, pageContexts } = before;
     assert.ok(pageStarts.length > 2, `${pageStarts.length} pages`);
     const token = pageStarts[1] + 300;
     const at = starts[token];
@@ -258,8 +272,7 @@ describe('scorer', function () {
     const { scored } = counted;
     const changed = `${text.slice(0, at)}x${text.slice(at)}`;
     await counted.score(changed, [at - 200, at + 200]);
-    const first = counted.layout!.ids.findIndex((id, index) => id !== ids[index]);
-    const sent = counted.sent.find(({ from, nats }) => from <= first && first < from + nats.length);
+    const { first, sent } = counted.change(before);
     assert.deepEqual([sent?.from, sent?.run], [first, AT_CHANGE]);
     assert.ok(counted.scored > scored);
     const fresh = scorer(100_000);
@@ -295,12 +308,9 @@ describe('scorer', function () {
           const { run } = counted;
           await counted.score(now, [0, now.length]);
           const { ids } = counted.layout ?? assert.fail('no layout');
-          const first = ids.findIndex((id, token) => id !== before.ids[token]);
-          const start = Math.floor(first / CHUNK) * CHUNK;
-          const rest = Math.min(start + CHUNK, ids.length) - start;
+          const { first, rest, sent } = counted.change(before);
           if (inTime && !undo && first > 0 && rest > 2 * AT_CHANGE && counted.run > run) {
             ahead++;
-            const sent = counted.sent.find(({ from, nats }) => from <= first && first < from + nats.length);
             assert.deepEqual([sent?.from, sent?.run], [first, Math.min(AT_CHANGE, ids.length - first)]);
           }
           const fresh = scorer(10_000);

@@ -12,6 +12,7 @@ import { ByteTokenizer } from '../../src/model/tokenizer';
 import { pageLimitsFor } from '../../src/text/pages';
 import { sectionsOfText } from '../../src/text/sections';
 import { FIXTURES, MODEL, ROOT, TINY_MODEL } from '../support/paths';
+import { LLAMA3, QWEN } from '../support/wordPatterns';
 
 /** Text as unkind as documents get: any code unit, lone surrogates, controls, blanks, emoji, special tokens. */
 const nastyText = fc
@@ -45,10 +46,6 @@ const nastyText = fc
     { maxLength: 12 },
   )
   .map((parts) => parts.join(''));
-
-const LLAMA3 =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-const QWEN = LLAMA3.replace('{1,3}', '');
 
 /** Bytes that SmolLM2's vocabulary has no token for; all but six never occur in common text. */
 const SMOLLM2_LACKS = [
