@@ -5,7 +5,7 @@
 //   node scripts/bench-peers.mjs    get both; what cannot be had here is said in one line
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -32,7 +32,7 @@ const llamaPackage = {
 };
 
 /** Goes up with every change to how llama.cpp is built, so that an older build is made anew. */
-const recipeVersion = 1;
+const recipeVersion = 2;
 
 /** llama.cpp's programs that are used: the first measures, the second makes its 8-bit weights. */
 const programs = ['llama-perplexity', 'llama-quantize'];
@@ -78,6 +78,19 @@ export async function ensurePackages() {
 }
 
 /**
+ * To GCC 12 the instruction that loads the configuration of Intel's matrix tiles reads its first bytes only: what is
+ * stored behind them is left out, and whatever uses the tiles crashes, which is llama.cpp with 4-bit and 8-bit weights.
+ * An empty statement that may read all of it keeps the stores.
+ * @param {string} source llama.cpp's folder
+ */
+async function keepTileConfiguration(source) {
+  const file = join(source, 'ggml', 'src', 'ggml-cpu', 'amx', 'mmq.cpp');
+  const code = await readFile(file, 'utf8');
+  const load = '_tile_loadconfig(&tc);';
+  await writeFile(file, code.replaceAll(load, `__asm__ volatile("" : : "r"(&tc) : "memory"); ${load}`));
+}
+
+/**
  * @typedef {object} LlamaCpp
  * @property {string} version llama.cpp's release, as in `v0.5.0`
  * @property {string} perplexity the program llama-perplexity
@@ -101,6 +114,7 @@ export async function ensureLlamaCpp() {
       `Getting llama.cpp's source (node-llama-cpp ${llamaPackage.version}) from the npm registry …`,
     );
     const source = await unpackSource(staging);
+    await keepTileConfiguration(source);
     console.log('Building it: some ten minutes on two cores, this once …');
     const build = join(staging, 'build');
     await step(staging, 'cmake', ['-S', source, '-B', build, ...settings.map((setting) => `-D${setting}`)]);

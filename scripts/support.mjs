@@ -63,7 +63,10 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
     child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.stderr?.on('data', (chunk) => chunks.push(chunk));
     child.on('error', fail);
-    child.on('close', (code) => done({ code: code ?? 1, output: Buffer.concat(chunks).toString('utf8') }));
+    child.on('close', (code, signal) => {
+      const output = Buffer.concat(chunks).toString('utf8');
+      done({ code: code ?? 1, output: signal ? `${output}\nended by ${signal}` : output });
+    });
   });
 }
 
