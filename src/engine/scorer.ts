@@ -616,8 +616,13 @@ export class Scorer {
 
   /** UTF-16 code units between a page and the nearest visible range; 0 when it is on screen. */
   #distance(job: Job, page: Page): number {
-    const start = job.layout.starts[page.start];
-    const end = job.layout.ends[page.end - 1];
+    return this.#distanceOf(job, page.start, page.end);
+  }
+
+  /** The same of the tokens [from, to), of which there is at least one. */
+  #distanceOf(job: Job, from: number, to: number): number {
+    const start = job.layout.starts[from];
+    const end = job.layout.ends[to - 1];
     let nearest = Number.POSITIVE_INFINITY;
     for (let i = 0; i + 1 < job.visible.length; i += 2) {
       nearest = Math.min(nearest, Math.max(0, job.visible[i] - end, start - job.visible[i + 1]));
@@ -649,9 +654,9 @@ export class Scorer {
   }
 
   /**
-   * Scores the first tokens of a page that differ from those whose keys and values are at hand, and sends what they have;
-   * in a text that is new its first tokens. The run of their chunk gives the same numbers but for their last bits, in every
-   * case, and takes their place.
+   * Scores the first tokens of a page that differ from those whose keys and values are at hand, in a text that is new its
+   * first tokens, if they are on screen, and sends what they have. The run of their chunk gives the same numbers but for
+   * their last bits, in every case, and takes their place.
    * @returns false when there is no time to be won
    */
   async #scoreChange(job: Job, page: Page): Promise<boolean> {
@@ -659,12 +664,13 @@ export class Scorer {
     const { values, holds } = this.#room ?? {};
     const from = commonPrefix(holds?.ids ?? [], page.ids);
     const chunks = Math.floor(from / CHUNK);
+    const to = Math.min(from + AT_CHANGE, page.ids.length);
     const chunk = page.chunks[chunks];
     if (
-      this.#distance(job, page) > 0 ||
       from < page.start - page.context ||
       from > (values?.length ?? 0) ||
-      from === page.ids.length ||
+      from === to ||
+      this.#distanceOf(job, page.context + from, page.context + to) > 0 ||
       chunk.to - chunk.from <= 2 * AT_CHANGE ||
       this.#cache.scores(chunk.key)
     ) {
@@ -678,7 +684,6 @@ export class Scorer {
       past.truncate(from);
       this.#room = { values: past, holds: keptPageOf(job, page, chunks) };
     }
-    const to = Math.min(from + AT_CHANGE, page.ids.length);
     const hidden = await this.network.run(this.#inputs(page, from, to), past);
     job.tokensRun += to - from;
     const scores = await this.network.score(hidden, page.ids.subarray(from, to));

@@ -1,7 +1,8 @@
 /**
  * One keystroke in the middle of a file of 2,000 lines: how many tokens are computed again, and how long it takes until
- * what is on screen has its new scores, beside scoring the file from scratch. First through the engine's client, as
- * the editor uses it; then in the real VS Code, from the key press to the frame with the new colours.
+ * what is on screen has its new scores, beside scoring the file from scratch; and how long it takes there when the file is
+ * opened. First through the engine's client, as the editor uses it; then in the real VS Code, from the key press to the
+ * frame with the new colours.
  *
  * Takes about two minutes per round on two cores. `SURPRISAL_ROUNDS` sets their number; each begins with an engine that
  * has seen nothing, and compares what it measures with that round's own from-scratch time.
@@ -11,10 +12,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { CancelledError } from '../../src/engine/api';
 import { Engine } from '../../src/engine/client';
 import type { ScoreStatistics } from '../../src/engine/protocol';
 import { commonPrefix } from '../../src/engine/resultCache';
-import { LossMap } from '../../src/loss/lossMap';
+import { LossMap, type TokenLayout, type TokenScores } from '../../src/loss/lossMap';
 import { lineStarts } from '../../src/text/lines';
 import { PAGE_LIMITS } from '../../src/text/pages';
 import { ENGINE_HOST, MODEL } from '../support/paths';
@@ -140,6 +142,37 @@ async function score(
   return { changed: changed - began, visible: seen - began, all, tokens: map.length, statistics };
 }
 
+/**
+ * Opens a text in an engine that has seen nothing, with the lines around one of them on screen.
+ * @returns milliseconds until these had their scores; what is left then is cancelled
+ */
+async function openAt(engine: Engine, lines: readonly string[], line: number): Promise<number> {
+  await engine.restart();
+  const visible = screenAround(lines, line);
+  const seen = new AbortController();
+  let map: LossMap | undefined;
+  let took = Number.NaN;
+  const began = performance.now();
+  const listener = {
+    layout: (layout: TokenLayout) => {
+      map = new LossMap(layout);
+    },
+    scores: (from: number, scores: TokenScores) => {
+      map?.write(from, scores);
+      if (map && isScored(map, visible[0], visible[1])) {
+        took = performance.now() - began;
+        seen.abort();
+      }
+    },
+  };
+  try {
+    await engine.score(FILE, lines.join('\n'), visible, listener, seen.signal);
+  } catch (error) {
+    assert.ok(error instanceof CancelledError, String(error));
+  }
+  return took;
+}
+
 function isScored(map: LossMap, start: number, end: number): boolean {
   const first = map.firstTokenAfter(start);
   const after = map.firstTokenAfter(end - 1);
@@ -167,6 +200,7 @@ class Samples {
 /** Measures through the engine's client. */
 async function measureEngine(original: readonly string[]) {
   const scratch: Timed[] = [];
+  const opened: number[] = [];
   const names = [...EDITS.map(({ name }) => name), UNDO, RESTED_KEY];
   const samples = new Map(names.map((name) => [name, new Samples()]));
   let device = '';
@@ -198,12 +232,15 @@ async function measureEngine(original: readonly string[]) {
           .get(RESTED_KEY)
           ?.add(await score(engine, typed('x')(before, rested), rested, before), cold.all);
       }
+      for (const line of PLACES) {
+        opened.push(await openAt(engine, original, line));
+      }
     } finally {
       await engine.stop();
       engine.dispose();
     }
   }
-  return { device, scratch, samples };
+  return { device, scratch, opened, samples };
 }
 
 /** Times in one window, in milliseconds. */
@@ -285,7 +322,7 @@ async function measureWindows(original: readonly string[]): Promise<WindowSample
 async function main(): Promise<void> {
   const before = machine();
   const original = (await codeOfLines(LINES)).split('\n');
-  const { device, scratch, samples } = await measureEngine(original);
+  const { device, scratch, opened, samples } = await measureEngine(original);
   const windows = await measureWindows(original);
 
   const whole = spreadOf(scratch.map(({ all }) => all)).median;
@@ -303,6 +340,11 @@ async function main(): Promise<void> {
       unit: 'tokens',
       samples: scratch.map(({ statistics }) => statistics.tokensRun),
       against: [{ name: 'the tokens of the file', value: scratch[0].tokens }],
+    },
+    {
+      name: 'engine, the file opened in its middle: the 50 lines on screen',
+      samples: opened,
+      against: fromScratch(whole),
     },
     ...[...samples].flatMap(([name, { changed, visible, all: complete, tokens }]): Row[] => [
       {

@@ -63,6 +63,11 @@ class Counted {
       },
     });
     const send = (message: FromHost) => {
+      const isOfScoring = message.type === 'layout' || message.type === 'scores' || message.type === 'scored';
+      if (isOfScoring && message.request !== this.#score) {
+        // The client drops what a run under way still has for a text that has changed meanwhile.
+        return;
+      }
       this.layout = message.type === 'layout' ? message.layout : this.layout;
       if (message.type === 'scores') {
         this.sent.push({ from: message.from, nats: message.scores.nats, run: this.run - this.#before });
@@ -74,12 +79,17 @@ class Counted {
   }
 
   async score(text: string, visible: readonly number[]): Promise<void> {
+    const scored = this.#answered('scored');
+    this.begin(text, visible);
+    await scored;
+  }
+
+  /** Hands a document over. */
+  begin(text: string, visible: readonly number[]): void {
     this.#score = ++this.#requests;
     this.#before = this.run;
     this.sent.length = 0;
-    const scored = this.#answered('scored');
     this.scorer.score({ type: 'score', request: this.#score, document: 'a', text, visible });
-    await scored;
   }
 
   /** Tells where the cursor is, and what is on screen. */
@@ -335,6 +345,47 @@ describe('scorer', function () {
     await fresh.score(text, []);
     assert.equal(fresh.sent[0].run, CHUNK, 'not on screen');
     assert.deepEqual(fresh.nats(), nats);
+    const middle = scorer(10_000);
+    await middle.score(text.slice(0, 4000), [3000, 3500]);
+    assert.equal(middle.sent[0].run, CHUNK, 'another part of the page is on screen');
+  });
+
+  it('gives the same scores whatever was on screen and however far it had come, and runs hardly more', async () => {
+    const steps = fc.array(
+      fc.record({
+        screen: fc.noBias(fc.integer({ min: 0, max: 1000 })),
+        // As many times it may look for messages before the next step.
+        turns: fc.integer({ min: 1, max: 8 }),
+        put: fc.constantFrom('x', '\n', ''),
+      }),
+      { minLength: 1, maxLength: 5 },
+    );
+    await fc.assert(
+      // What is kept of hidden states: everything, or no more than those of a chunk.
+      fc.asyncProperty(fc.constantFrom(100_000, CHUNK), steps, async (kept, edits) => {
+        const counted = scorer(kept);
+        let now = text.slice(0, 8000);
+        const screenAt = (part: number) => {
+          const at = Math.floor((part * now.length) / 1000);
+          return [at, at + 300];
+        };
+        for (const { screen, turns, put } of edits) {
+          const visible = screenAt(screen);
+          now = now.slice(0, visible[0]) + put + now.slice(visible[0]);
+          counted.begin(now, visible);
+          for (let turn = 0; turn < turns; turn++) {
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        }
+        const { run } = counted;
+        await counted.score(now, screenAt(500));
+        const fresh = scorer(100_000);
+        await fresh.score(now, []);
+        assert.deepEqual(counted.nats(), fresh.nats());
+        assert.ok(counted.run - run <= fresh.run + AT_CHANGE, `${counted.run - run} of ${fresh.run} tokens`);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it('scores a text that ends sooner than before', async () => {
