@@ -1,6 +1,7 @@
 /** The menu behind the status bar item: everything that can be done, each with a word on it. */
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
+import type { DeviceInfo } from '../engine/protocol';
 import { formatCount, type InformationUnit } from '../loss/units';
 import { setting, writeSetting } from './configuration';
 import type { CurrentEditor } from './current';
@@ -155,7 +156,7 @@ export class Menu {
         label: `$(chip) ${model.name}`,
         description: describeDevice(device.provider, device.name, device.threads, t),
         detail: degraded ?? t('Why this device was chosen'),
-        run: () => this.#showReasons(device.reasons, degraded),
+        run: () => this.#showReasons(device, degraded),
       });
     }
     items.push(
@@ -182,16 +183,42 @@ export class Menu {
     }
   }
 
-  async #showReasons(reasons: readonly string[], degraded: string | undefined): Promise<void> {
+  async #showReasons({ reasons, int8 }: DeviceInfo, degraded: string | undefined): Promise<void> {
     // What is amiss first; it is one of the reasons as well.
     const lines = new Set([...(degraded === undefined ? [] : [degraded]), ...reasons]);
     const items: MenuItem[] = Array.from(lines, (reason) => ({ label: reason }));
-    items.push(separator(''), {
+    items.push(separator(''), ...weightsItems(int8), {
       label: t('$(settings-gear) Choose Another Device'),
       run: () => vscode.commands.executeCommand('workbench.action.openSettings', `${SECTION}.device`),
     });
     const chosen = await vscode.window.showQuickPick(items, { title: t('Why this device') });
     await chosen?.run?.();
+  }
+}
+
+/** Offers what the weights are not in: 8 bits, or exact. */
+function weightsItems(int8: DeviceInfo['int8']): MenuItem[] {
+  switch (int8) {
+    case 'possible':
+      return [
+        {
+          label: t('$(zap) Use 8-Bit Weights'),
+          detail: t(
+            'Faster on most such processors; a surprisal is 0.06 bits off on average, bits per byte 0.001',
+          ),
+          run: () => writeSetting('weights', 'int8'),
+        },
+      ];
+    case 'taken':
+      return [
+        {
+          label: t('$(discard) Use Exact Weights'),
+          detail: t('The published values, as float32 or in 4 bits'),
+          run: () => writeSetting('weights', 'auto'),
+        },
+      ];
+    default:
+      return [];
   }
 }
 

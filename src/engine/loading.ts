@@ -82,6 +82,7 @@ interface Trial {
 
 class Loading {
   readonly #threads: number;
+  #int8: DeviceInfo['int8'];
   /** Why a device was taken, and the others were not. */
   readonly #reasons: string[] = [];
 
@@ -119,7 +120,8 @@ class Loading {
 
   #about(provider: Provider): DeviceInfo {
     const name = provider === 'cpu' ? processorName() : PROVIDER_NAMES[provider];
-    return { provider, name, threads: this.#threads, reasons: this.#reasons };
+    const int8 = provider === 'cpu' && this.#int8 ? { int8: this.#int8 } : {};
+    return { provider, name, threads: this.#threads, reasons: this.#reasons, ...int8 };
   }
 
   #whyNotTried(provider: Provider, available: readonly Provider[]): string | undefined {
@@ -215,6 +217,7 @@ class Loading {
       const tried = await this.#tryInt8();
       this.#reasons.push(tried.reason);
       if (tried.network) {
+        this.#int8 = 'taken';
         return { network: tried.network, missed };
       }
       missed = tried.reason;
@@ -225,11 +228,29 @@ class Loading {
     const { weights, first, reason } = chooseWeights(choice, manifest, availableMemory(), faster);
     const options: NetworkOptions = { provider: 'cpu', threads, weights };
     this.#reasons.push(reason);
-    if (!isSoon || !first) {
-      return { network: await this.#load(options), missed };
+    if (isSoon && first) {
+      this.#reasons.push('Weights until then: 4-bit, which load sooner and have the same values.');
     }
-    this.#reasons.push('Weights until then: 4-bit, which load sooner and have the same values.');
-    return { network: await this.#load({ ...options, weights: first }, options), missed };
+    // An offer is not worth a failure.
+    if (this.wanted.weights === 'auto' && (await this.#mayTakeInt8().catch(() => false))) {
+      this.#int8 = 'possible';
+      this.#reasons.push(
+        '8-bit weights may be faster on this processor; they are not exact, and are taken only if set.',
+      );
+    }
+    return {
+      network:
+        isSoon && first
+          ? await this.#load({ ...options, weights: first }, options)
+          : await this.#load(options),
+      missed,
+    };
+  }
+
+  /** Whether the model has weights in 8 bits, and the processor an instruction for them. */
+  async #mayTakeInt8(): Promise<boolean> {
+    const { int8 } = this.folder.manifest;
+    return int8 !== undefined && addsBytesExactly(this.runtime, this.folder.file(int8.products));
   }
 
   /** Loads the model with 8-bit weights, if the processor multiplies them right. */
@@ -238,7 +259,7 @@ class Loading {
     if (!int8) {
       return { reason: `8-bit weights: ${name} has none.` };
     }
-    if (!(await addsBytesExactly(this.runtime, this.folder.file(int8.products)))) {
+    if (!(await this.#mayTakeInt8())) {
       return { reason: '8-bit weights: this processor has no instruction for 8-bit products (VNNI).' };
     }
     const options: NetworkOptions = { provider: 'cpu', threads: this.#threads, weights: 'int8' };

@@ -91,7 +91,7 @@ export function chooseWeights(
     ? {
         weights: 'float32',
         first: 'quantized',
-        reason: `Weights: float32 (${size}), the fastest; ${there}.`,
+        reason: `Weights: float32 (${size}), the fastest exact ones; ${there}.`,
       }
     : { weights: 'quantized', reason: `Weights: 4-bit, for float32 would want ${size} more; ${there}.` };
 }

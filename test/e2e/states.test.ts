@@ -141,29 +141,40 @@ describe('themes and states', () => {
     await closeEditor(/^Surprisal$/);
   });
 
-  it('says in the menu which weights it has taken', async () => {
-    await workbench.changeSettings({ 'surprisal.weights': 'int8' });
+  it('says in the menu which weights it has taken, and offers others', async () => {
     const item = menu().locator('.quick-input-list-entry');
-    await eventually(
-      'the reasons should be about 8-bit weights',
-      async () => {
-        await workbench.page.keyboard.press('Escape');
-        await menu().waitFor({ state: 'hidden' });
-        await workbench.clickStatusBar();
-        await menu().getByText('Restart Engine').waitFor();
-        const model = item.filter({ hasText: 'SmolLM2' });
-        if (await model.isVisible()) {
-          await model.click();
-          await menu().getByText('Choose Another Device').waitFor();
-        }
-        return plain((await menu().allInnerTexts())[0] ?? '');
-      },
-      (said) => /8-bit/.test(said),
-      30_000,
-    );
-    const reasons = await item.allInnerTexts();
-    assert.equal(new Set(reasons).size, reasons.length, reasons.join('\n'));
+    /** The menu's reasons for the device, once they are what they should be. */
+    const reasons = async (described: string, pattern: RegExp): Promise<string[]> => {
+      await eventually(
+        described,
+        async () => {
+          await workbench.page.keyboard.press('Escape');
+          await menu().waitFor({ state: 'hidden' });
+          await workbench.clickStatusBar();
+          await menu().getByText('Restart Engine').waitFor();
+          const model = item.filter({ hasText: 'SmolLM2' });
+          if (await model.isVisible()) {
+            await model.click();
+            await menu().getByText('Choose Another Device').waitFor();
+          }
+          return plain((await menu().allInnerTexts())[0] ?? '');
+        },
+        (said) => pattern.test(said),
+        30_000,
+      );
+      return item.allInnerTexts();
+    };
+    await workbench.changeSettings({ 'surprisal.weights': 'int8' });
+    const said = await reasons('the reasons should be about 8-bit weights', /Weights: 8-bit|8-bit weights: /);
+    assert.equal(new Set(said).size, said.length, said.join('\n'));
     await workbench.screenshot('menu-weights');
+    if (said.some((reason) => /Weights: 8-bit/.test(reason))) {
+      await item.filter({ hasText: 'Use Exact Weights' }).click();
+      await reasons('the exact weights should be back', /Weights: (float32|4-bit)[\s\S]*Use 8-Bit Weights/);
+      await workbench.screenshot('menu-weights-offer');
+    } else {
+      assert.ok(!said.some((reason) => /Use (8-Bit|Exact) Weights/.test(reason)), said.join('\n'));
+    }
     await workbench.page.keyboard.press('Escape');
     await menu().waitFor({ state: 'hidden' });
 

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import * as onnxRuntime from 'onnxruntime-node';
 import { Engine } from '../../src/engine/client';
+import { loadOnDevice } from '../../src/engine/loading';
+import type { WeightsChoice } from '../../src/model/devices';
 import { openModelFolder } from '../../src/model/folder';
 import { toInt8 } from '../../src/model/int8';
 import { addsBytesExactly, type Runtime } from '../../src/model/sessions';
@@ -72,6 +74,32 @@ async function hasVnni(): Promise<boolean | undefined> {
   return flags === undefined ? undefined : /\b(avx512_vnni|avx_vnni)\b/.test(flags);
 }
 
+/** ONNX Runtime on a processor without an instruction for 8-bit products, which cannot be had here: pairs are added in 16 bits. */
+function overflowing(): Runtime {
+  const { InferenceSession, Tensor } = onnxRuntime;
+  const saturated = (sum: number) => Math.max(-32768, Math.min(32767, sum));
+  const run = async ({ x, w }: Record<string, onnxRuntime.Tensor>) => {
+    const [rows, inner] = x.dims;
+    const columns = w.dims[1];
+    const sums = new Int32Array(rows * columns);
+    for (let at = 0; at < sums.length; at++) {
+      const product = (k: number) =>
+        Number(x.data[Math.floor(at / columns) * inner + k]) * Number(w.data[k * columns + (at % columns)]);
+      for (let k = 0; k < inner; k += 2) {
+        sums[at] += saturated(product(k) + product(k + 1));
+      }
+    }
+    return { products: new Tensor('int32', sums, [rows, columns]) };
+  };
+  const create: Runtime['InferenceSession']['create'] = async (path, options) => {
+    const session = await InferenceSession.create(path, options);
+    return session.outputNames[0] === 'products'
+      ? Object.create(session, { release: { value: () => session.release() }, run: { value: run } })
+      : session;
+  };
+  return { InferenceSession: { create }, Tensor };
+}
+
 describe('8-bit products of the processor', () => {
   let products: string;
 
@@ -88,36 +116,44 @@ describe('8-bit products of the processor', () => {
   });
 
   it('are found to overflow where pairs of them are added in 16 bits', async () => {
-    const { InferenceSession, Tensor } = onnxRuntime;
-    const saturated = (sum: number) => Math.max(-32768, Math.min(32767, sum));
-    const runtime = {
-      Tensor,
-      InferenceSession: {
-        create: async (...parameters: Parameters<typeof InferenceSession.create>) => {
-          const session = await InferenceSession.create(...parameters);
-          return Object.create(session, {
-            release: { value: () => session.release() },
-            run: {
-              value: async ({ x, w }: Record<string, onnxRuntime.Tensor>) => {
-                const [rows, inner] = x.dims;
-                const columns = w.dims[1];
-                const sums = new Int32Array(rows * columns);
-                for (let at = 0; at < sums.length; at++) {
-                  const product = (k: number) =>
-                    Number(x.data[Math.floor(at / columns) * inner + k]) *
-                    Number(w.data[k * columns + (at % columns)]);
-                  for (let k = 0; k < inner; k += 2) {
-                    sums[at] += saturated(product(k) + product(k + 1));
-                  }
-                }
-                return { products: new Tensor('int32', sums, [rows, columns]) };
-              },
-            },
-          });
-        },
-      },
-    } as unknown as Runtime;
-    assert.equal(await addsBytesExactly(runtime, products), false);
+    assert.equal(await addsBytesExactly(overflowing(), products), false);
+  });
+});
+
+describe('choice of 8-bit weights', function () {
+  this.timeout(120_000);
+
+  async function load(runtime: Runtime, weights: WeightsChoice) {
+    const wanted = { device: 'cpu', threads: 2, weights, excluded: {} } as const;
+    const listener = { log: () => {}, trying: () => {} };
+    const { network, device, degraded } = await loadOnDevice(
+      runtime,
+      await openModelFolder(MODEL),
+      wanted,
+      listener,
+    );
+    await network.release();
+    return { int8: device.int8, reasons: device.reasons.join('\n'), degraded };
+  }
+
+  it('is offered where the processor has an instruction for them, and left to the user', async () => {
+    const { manifest, file } = await openModelFolder(MODEL);
+    const has = await addsBytesExactly(onnxRuntime, file(manifest.int8?.products ?? ''));
+    for (const [runtime, can] of [
+      [onnxRuntime, has],
+      [overflowing(), false],
+    ] as const) {
+      const { int8, reasons } = await load(runtime, 'auto');
+      assert.equal(int8, can ? 'possible' : undefined);
+      assert.match(reasons, /^Weights: (float32|4-bit)/m);
+      assert.equal(/^8-bit weights may be faster .* not exact/m.test(reasons), can);
+      const set = await load(runtime, 'int8');
+      assert.equal(set.int8, can ? 'taken' : undefined);
+      assert.equal(set.degraded === undefined, can, set.degraded);
+    }
+    const exact = await load(onnxRuntime, 'quantized');
+    assert.equal(exact.int8, undefined);
+    assert.doesNotMatch(exact.reasons, /8-bit/);
   });
 });
 
