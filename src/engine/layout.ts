@@ -1,6 +1,5 @@
 /** Cuts texts into what is run: tokens, pages of them, and the chunks of a page. */
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { TokenLayout } from '../loss/lossMap';
 import type { ByteTokenizer } from '../model/tokenizer';
 import { lineStarts } from '../text/lines';
@@ -41,69 +40,38 @@ export interface Page {
   readonly chunks: readonly Chunk[];
 }
 
-/** The tokens of one section, its positions counted from its own start. */
-interface SectionTokens {
+/** A section, laid out: its tokens and pages, positions counted from its own start. */
+export interface LaidOutSection extends Pages {
   readonly ids: Uint32Array;
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
-}
-
-/** A section, laid out: its tokens, its pages, and the tokens that its first page's context begins with. */
-export interface LaidOutSection extends SectionTokens, Pages {
   readonly start: number;
+  /** Tokens that the first page's context begins with. */
   readonly before: Uint32Array;
 }
 
-/** Bound of the sections that are kept cut into tokens, in tokens (12 bytes each). */
-const KEPT_TOKENS = 1_000_000;
-
-/** Lays out the sections of texts; the tokens of those that were laid out lately are found again. */
-export class SectionLayouts {
-  readonly #tokens = new LRUCache<string, SectionTokens>({
-    maxSize: KEPT_TOKENS,
-    sizeCalculation: ({ ids }) => 1 + ids.length,
-  });
-
-  constructor(
-    private readonly tokenizer: ByteTokenizer,
-    private readonly limits: PageLimits,
-  ) {}
-
-  /**
-   * Cuts one of a text's sections into tokens and pages.
-   * @param sections those of the text that are wanted, in order
-   * @throws ModelError when the tokenizer does not keep the text
-   */
-  layOut(sections: readonly SectionText[], index: number): LaidOutSection {
-    const { start, text, isLast } = sections[index];
-    const earlier = sections[index].before ?? (index > 0 ? sections[index - 1].text : undefined);
-    const isWhole = earlier === undefined && isLast;
-    // A text that is one section changes with every keystroke: the tokenizer keeps its pieces.
-    const tokens = isWhole ? tokenise(this.tokenizer, text) : this.#tokensOf(text);
-    const { overlap } = this.limits;
-    const before = earlier === undefined ? new Uint32Array() : this.#tokensOf(earlier).ids.slice(-overlap);
-    const pages = layOutPages(tokens, lineStarts(text), this.limits, { before: before.length, isLast });
-    return { ...tokens, ...pages, start, before };
-  }
-
-  /** A section's tokens, found again by its text. */
-  #tokensOf(text: string): SectionTokens {
-    const key = createHash('sha256').update(text, 'utf16le').digest('base64');
-    let tokens = this.#tokens.get(key);
-    if (!tokens) {
-      tokens = tokenise(this.tokenizer, text);
-      this.#tokens.set(key, tokens);
-    }
-    return tokens;
-  }
-}
-
-function tokenise(tokenizer: ByteTokenizer, text: string): SectionTokens {
+/**
+ * Cuts one of a text's sections into tokens and pages. What the tokenizer has cut lately costs little.
+ * @param sections those of the text that are wanted, in order
+ * @throws ModelError when the tokenizer does not keep the text
+ */
+export function layOutSection(
+  sections: readonly SectionText[],
+  index: number,
+  tokenizer: ByteTokenizer,
+  limits: PageLimits,
+): LaidOutSection {
+  const { start, text, isLast } = sections[index];
+  const earlier = sections[index].before ?? (index > 0 ? sections[index - 1].text : undefined);
+  const before =
+    earlier === undefined ? new Uint32Array() : tokenizer.encode(earlier).ids.slice(-limits.overlap);
   const { ids, byteLengths } = tokenizer.encode(text);
   const none = new Uint32Array();
   // A text of nothing but bytes that the vocabulary lacks has no tokens either.
   const { starts, ends } = ids.length === 0 ? { starts: none, ends: none } : tokenRanges(text, byteLengths);
-  return { starts, ends, ids };
+  const around = { before: before.length, isLast };
+  const pages = layOutPages({ ids, starts }, lineStarts(text), limits, around);
+  return { ids, starts, ends, ...pages, start, before };
 }
 
 /** The layout of several sections together, in the order of the text. */

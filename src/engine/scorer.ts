@@ -12,9 +12,9 @@ import {
   inputsOf,
   joinSections,
   type LaidOutSection,
+  layOutSection,
   type Page,
   pagesOf,
-  SectionLayouts,
 } from './layout';
 import type {
   Alternative,
@@ -94,7 +94,6 @@ interface Preparation {
 export class Scorer {
   readonly #cache: ResultCache;
   readonly #limits: PageLimits;
-  readonly #layouts: SectionLayouts;
   /** Most recent last. */
   readonly #jobs = new Map<string, Job>();
   /** Requests whose text is being cut into tokens. */
@@ -128,7 +127,6 @@ export class Scorer {
   ) {
     this.#cache = cache;
     this.#limits = pageLimitsFor(network.manifest.contextWindow);
-    this.#layouts = new SectionLayouts(tokenizer, this.#limits);
   }
 
   /** Begins to score a document; a request for the same document that is under way is cancelled. */
@@ -251,7 +249,7 @@ export class Scorer {
     const { request, sections, done } = preparation;
     try {
       if (done.length < sections.length) {
-        done.push(this.#layouts.layOut(sections, done.length));
+        done.push(layOutSection(sections, done.length, this.tokenizer, this.#limits));
       }
       if (done.length === sections.length) {
         this.#preparations.delete(request.document);

@@ -8,8 +8,8 @@ import { ModelError } from './errors';
 import type { ModelFolder } from './folder';
 import { isPrintable, type PieceEnd, pieceEndOf, pieceEnds } from './pieces';
 
-/** Bound of the pieces of texts that are kept, in tokens (8 bytes each): more than a text that is one section has. */
-const KEPT_TOKENS = 500_000;
+/** Bound of the pieces of texts that are kept, in tokens (8 bytes each): more than a text that is scored as a whole has. */
+const KEPT_TOKENS = 1_000_000;
 
 /** A text cut into tokens. */
 export interface EncodedText {
@@ -41,7 +41,7 @@ export class ByteTokenizer {
   readonly #vocabulary: Vocabulary;
   /** [256] 1 for bytes that no id stands for. */
   readonly #isMissing: Uint8Array;
-  /** Where a text can be cut into pieces; undefined where it cannot. */
+  /** Where a text can be cut into pieces; undefined where it is one. */
   readonly #pieceEnd: PieceEnd | undefined;
   /** By their text's digest. */
   readonly #pieces = new LRUCache<string, EncodedText>({
@@ -115,12 +115,9 @@ export class ByteTokenizer {
    * @throws ModelError when the tokenizer changed the text, so that tokens and text do not match
    */
   encode(text: string): EncodedText {
-    if (!this.#pieceEnd) {
-      return this.#cut(text, '');
-    }
     const pieces: EncodedText[] = [];
     let start = 0;
-    for (const end of pieceEnds(text, this.#pieceEnd)) {
+    for (const end of this.#pieceEnd ? pieceEnds(text, this.#pieceEnd) : [text.length]) {
       const piece = text.slice(start, end);
       const key = createHash('sha256').update(piece, 'utf16le').digest('base64');
       let tokens = this.#pieces.get(key);

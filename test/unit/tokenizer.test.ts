@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as fc from 'fast-check';
-import { SectionLayouts } from '../../src/engine/layout';
+import { layOutSection } from '../../src/engine/layout';
 import { ModelError } from '../../src/model/errors';
 import { openModelFolder } from '../../src/model/folder';
 import { pieceEndOf, pieceEnds } from '../../src/model/pieces';
@@ -83,10 +83,10 @@ for (const [name, path, missing] of [
     });
 
     it('covers the text with ranges that never go back and never split a character', () => {
-      const layouts = new SectionLayouts(tokenizer, pageLimitsFor(8192));
+      const limits = pageLimitsFor(8192);
       fc.assert(
         fc.property(nastyText, (text) => {
-          const { starts, ends, ids, pageStarts } = layouts.layOut(sectionsOfText(text), 0);
+          const { starts, ends, ids, pageStarts } = layOutSection(sectionsOfText(text), 0, tokenizer, limits);
           assert.equal(pageStarts.length, ids.length === 0 ? 0 : 1);
           let covered = 0;
           for (let i = 0; i < ids.length; i++) {
