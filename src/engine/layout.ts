@@ -52,19 +52,18 @@ export interface LaidOutSection extends Pages {
 
 /**
  * Cuts one of a text's sections into tokens and pages. What the tokenizer has cut lately costs little.
- * @param sections those of the text that are wanted, in order
+ * @param previous the section before it, unless it is the first or says itself what is before it
  * @throws ModelError when the tokenizer does not keep the text
  */
 export function layOutSection(
-  sections: readonly SectionText[],
-  index: number,
+  section: SectionText,
+  previous: LaidOutSection | undefined,
   tokenizer: ByteTokenizer,
   limits: PageLimits,
 ): LaidOutSection {
-  const { start, text, isLast } = sections[index];
-  const earlier = sections[index].before ?? (index > 0 ? sections[index - 1].text : undefined);
-  const before =
-    earlier === undefined ? new Uint32Array() : tokenizer.encode(earlier).ids.slice(-limits.overlap);
+  const { start, text, isLast } = section;
+  const earlier = section.before === undefined ? previous?.ids : tokenizer.encode(section.before).ids;
+  const before = earlier?.slice(-limits.overlap) ?? new Uint32Array();
   const { ids, byteLengths } = tokenizer.encode(text);
   const none = new Uint32Array();
   // A text of nothing but bytes that the vocabulary lacks has no tokens either.

@@ -249,7 +249,7 @@ export class Scorer {
     const { request, sections, done } = preparation;
     try {
       if (done.length < sections.length) {
-        done.push(layOutSection(sections, done.length, this.tokenizer, this.#limits));
+        done.push(layOutSection(sections[done.length], done.at(-1), this.tokenizer, this.#limits));
       }
       if (done.length === sections.length) {
         this.#preparations.delete(request.document);

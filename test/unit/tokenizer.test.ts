@@ -86,7 +86,12 @@ for (const [name, path, missing] of [
       const limits = pageLimitsFor(8192);
       fc.assert(
         fc.property(nastyText, (text) => {
-          const { starts, ends, ids, pageStarts } = layOutSection(sectionsOfText(text), 0, tokenizer, limits);
+          const { starts, ends, ids, pageStarts } = layOutSection(
+            sectionsOfText(text)[0],
+            undefined,
+            tokenizer,
+            limits,
+          );
           assert.equal(pageStarts.length, ids.length === 0 ? 0 : 1);
           let covered = 0;
           for (let i = 0; i < ids.length; i++) {
