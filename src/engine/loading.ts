@@ -21,7 +21,7 @@ import {
 import { ModelError, messageOf } from '../model/errors';
 import type { ModelFolder } from '../model/folder';
 import { Network } from '../model/network';
-import { addsBytesExactly, type NetworkOptions, type Runtime } from '../model/sessions';
+import { canMultiplyInt8, type NetworkOptions, type Runtime } from '../model/sessions';
 import type { DeviceInfo, LoadRequest } from './protocol';
 
 /** Cores up to which all are used: on so few, leaving one idle would cost half of the speed. */
@@ -70,6 +70,14 @@ export async function loadOnDevice(
   return new Loading(runtime, folder, wanted, listener).onOneOf(available);
 }
 
+/** A model on the CPU. */
+interface OnCpu {
+  readonly network: Network;
+  /** Why its weights are not those that were asked for. */
+  readonly missed: string | undefined;
+  readonly int8: DeviceInfo['int8'];
+}
+
 /** What became of a network on the verification page. */
 interface Trial {
   /** The network, if it may be trusted. */
@@ -82,7 +90,6 @@ interface Trial {
 
 class Loading {
   readonly #threads: number;
-  #int8: DeviceInfo['int8'];
   /** Why a device was taken, and the others were not. */
   readonly #reasons: string[] = [];
 
@@ -114,14 +121,13 @@ class Loading {
         return trial.rate === undefined ? onDevice : this.#fasterOf(onDevice, trial.rate);
       }
     }
-    const { network, missed } = await this.#loadOnCpu(true);
-    return { network, device: this.#about('cpu'), degraded: asked ? this.#reasons[0] : missed };
+    const { network, missed, int8 } = await this.#loadOnCpu(true);
+    return { network, device: this.#about('cpu', int8), degraded: asked ? this.#reasons[0] : missed };
   }
 
-  #about(provider: Provider): DeviceInfo {
+  #about(provider: Provider, int8?: DeviceInfo['int8']): DeviceInfo {
     const name = provider === 'cpu' ? processorName() : PROVIDER_NAMES[provider];
-    const int8 = provider === 'cpu' && this.#int8 ? { int8: this.#int8 } : {};
-    return { provider, name, threads: this.#threads, reasons: this.#reasons, ...int8 };
+    return { provider, name, threads: this.#threads, reasons: this.#reasons, int8 };
   }
 
   #whyNotTried(provider: Provider, available: readonly Provider[]): string | undefined {
@@ -185,7 +191,7 @@ class Loading {
       this.#reasons.push(`${name}: ${describeRate(rate)}.`);
       return onDevice;
     }
-    const { network, missed } = await this.#loadOnCpu(false);
+    const { network, missed, int8 } = await this.#loadOnCpu(false);
     // The first time warms it up.
     await pageRate(network, manifest);
     const cpuRate = await pageRate(network, manifest);
@@ -197,17 +203,14 @@ class Loading {
     }
     await onDevice.network.release();
     this.#reasons.push(`${name}: slower here (${rates}).`);
-    return { network, device: this.#about('cpu'), degraded: missed };
+    return { network, device: this.#about('cpu', int8), degraded: missed };
   }
 
   /**
    * Loads the model on the CPU, with the weights that were asked for if they can be had.
    * @param isSoon whether to begin with a form that loads sooner, and leave the fastest one for later
-   * @returns the network, and why its weights are not those that were asked for
    */
-  async #loadOnCpu(
-    isSoon: boolean,
-  ): Promise<{ readonly network: Network; readonly missed: string | undefined }> {
+  async #loadOnCpu(isSoon: boolean): Promise<OnCpu> {
     const cores = physicalCores();
     const threads = this.#threads;
     this.#reasons.push(`CPU: ${threads} ${threads === 1 ? 'thread' : 'threads'} on ${cores} cores.`);
@@ -217,8 +220,7 @@ class Loading {
       const tried = await this.#tryInt8();
       this.#reasons.push(tried.reason);
       if (tried.network) {
-        this.#int8 = 'taken';
-        return { network: tried.network, missed };
+        return { network: tried.network, missed: undefined, int8: 'taken' };
       }
       missed = tried.reason;
       choice = 'auto';
@@ -228,29 +230,27 @@ class Loading {
     const { weights, first, reason } = chooseWeights(choice, manifest, availableMemory(), faster);
     const options: NetworkOptions = { provider: 'cpu', threads, weights };
     this.#reasons.push(reason);
-    if (isSoon && first) {
+    const isInSteps = isSoon && first !== undefined;
+    if (isInSteps) {
       this.#reasons.push('Weights until then: 4-bit, which load sooner and have the same values.');
     }
-    // An offer is not worth a failure.
-    if (this.wanted.weights === 'auto' && (await this.#mayTakeInt8().catch(() => false))) {
-      this.#int8 = 'possible';
-      this.#reasons.push(
-        '8-bit weights may be faster on this processor; they are not exact, and are taken only if set.',
-      );
-    }
-    return {
-      network:
-        isSoon && first
-          ? await this.#load({ ...options, weights: first }, options)
-          : await this.#load(options),
-      missed,
-    };
+    const int8 = this.wanted.weights === 'auto' ? await this.#offerInt8() : undefined;
+    const network = isInSteps
+      ? await this.#load({ ...options, weights: first }, options)
+      : await this.#load(options);
+    return { network, missed, int8 };
   }
 
-  /** Whether the model has weights in 8 bits, and the processor an instruction for them. */
-  async #mayTakeInt8(): Promise<boolean> {
-    const { int8 } = this.folder.manifest;
-    return int8 !== undefined && addsBytesExactly(this.runtime, this.folder.file(int8.products));
+  /** Says so where the model might have 8-bit weights here. */
+  async #offerInt8(): Promise<DeviceInfo['int8']> {
+    // An offer is not worth a failure.
+    if (!(await canMultiplyInt8(this.runtime, this.folder).catch(() => false))) {
+      return undefined;
+    }
+    this.#reasons.push(
+      '8-bit weights may be faster on this processor; they are not exact, and are taken only if set.',
+    );
+    return 'possible';
   }
 
   /** Loads the model with 8-bit weights, if the processor multiplies them right. */
@@ -259,7 +259,7 @@ class Loading {
     if (!int8) {
       return { reason: `8-bit weights: ${name} has none.` };
     }
-    if (!(await this.#mayTakeInt8())) {
+    if (!(await canMultiplyInt8(this.runtime, this.folder))) {
       return { reason: '8-bit weights: this processor has no instruction for 8-bit products (VNNI).' };
     }
     const options: NetworkOptions = { provider: 'cpu', threads: this.#threads, weights: 'int8' };

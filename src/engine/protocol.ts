@@ -44,7 +44,7 @@ export interface DeviceInfo {
   /** One entry per device that was considered: what happened. */
   readonly reasons: readonly string[];
   /** Whether the weights are in 8 bits, or might be at the price of exact numbers; undefined where they cannot. */
-  readonly int8?: 'taken' | 'possible';
+  readonly int8?: 'taken' | 'possible' | undefined;
 }
 
 /** What went wrong, for the user: one sentence each. */

@@ -349,6 +349,14 @@ export async function addsBytesExactly(runtime: Runtime, products: string): Prom
   return sums.every((sum, i) => sum === 255 * inner * signed[i % columns]);
 }
 
+/**
+ * Whether a model has weights in 8 bits, and the CPU multiplies them right.
+ * @throws ModelError when that cannot be tried
+ */
+export async function canMultiplyInt8(runtime: Runtime, { manifest, file }: ModelFolder): Promise<boolean> {
+  return manifest.int8 !== undefined && addsBytesExactly(runtime, file(manifest.int8.products));
+}
+
 /** What one graph's session has of its own. */
 interface OwnOptions {
   readonly externalData?: readonly ExternalData[];

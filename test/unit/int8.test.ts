@@ -8,7 +8,7 @@ import { loadOnDevice } from '../../src/engine/loading';
 import type { WeightsChoice } from '../../src/model/devices';
 import { openModelFolder } from '../../src/model/folder';
 import { toInt8 } from '../../src/model/int8';
-import { addsBytesExactly, type Runtime } from '../../src/model/sessions';
+import { addsBytesExactly, canMultiplyInt8, type Runtime } from '../../src/model/sessions';
 import { ENGINE_HOST, FIXTURES, MODEL, TINY_MODEL } from '../support/paths';
 import { largestDifference, scoreText } from '../support/scoring';
 
@@ -137,8 +137,7 @@ describe('choice of 8-bit weights', function () {
   }
 
   it('is offered where the processor has an instruction for them, and left to the user', async () => {
-    const { manifest, file } = await openModelFolder(MODEL);
-    const has = await addsBytesExactly(onnxRuntime, file(manifest.int8?.products ?? ''));
+    const has = await canMultiplyInt8(onnxRuntime, await openModelFolder(MODEL));
     for (const [runtime, can] of [
       [onnxRuntime, has],
       [overflowing(), false],
