@@ -12,11 +12,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { CancelledError } from '../../src/engine/api';
+import { CancelledError, type ScoreListener } from '../../src/engine/api';
 import { Engine } from '../../src/engine/client';
 import type { ScoreStatistics } from '../../src/engine/protocol';
 import { commonPrefix } from '../../src/engine/resultCache';
-import { LossMap, type TokenLayout, type TokenScores } from '../../src/loss/lossMap';
+import { LossMap } from '../../src/loss/lossMap';
 import { lineStarts } from '../../src/text/lines';
 import { PAGE_LIMITS } from '../../src/text/pages';
 import { ENGINE_HOST, MODEL } from '../support/paths';
@@ -108,6 +108,22 @@ function screenAround(lines: readonly string[], line: number): [number, number] 
   return [starts[Math.max(0, line - SCREEN / 2)], starts[Math.min(starts.length - 1, line + SCREEN / 2)]];
 }
 
+/** Puts together the scores that come in. @param added called with what there is, whenever there is more */
+function gather(added: (map: LossMap) => void): ScoreListener {
+  let map: LossMap | undefined;
+  return {
+    layout: (layout) => {
+      map = new LossMap(layout);
+    },
+    scores: (from, scores) => {
+      if (map) {
+        map.write(from, scores);
+        added(map);
+      }
+    },
+  };
+}
+
 /** Scores a text that was another one before, with the lines around one of them on screen. */
 async function score(
   engine: Engine,
@@ -123,20 +139,16 @@ async function score(
   let seen = Number.NaN;
   let changed = Number.NaN;
   const began = performance.now();
-  const statistics = await engine.score(FILE, text, visible, {
-    layout: (layout) => {
-      map = new LossMap(layout);
-    },
-    scores: (from, scores) => {
-      map?.write(from, scores);
-      if (Number.isNaN(changed) && map && isScored(map, change, lineEnd)) {
-        changed = performance.now();
-      }
-      if (Number.isNaN(seen) && map && isScored(map, visible[0], visible[1])) {
-        seen = performance.now();
-      }
-    },
+  const listener = gather((gathered) => {
+    map = gathered;
+    if (Number.isNaN(changed) && isScored(map, change, lineEnd)) {
+      changed = performance.now();
+    }
+    if (Number.isNaN(seen) && isScored(map, visible[0], visible[1])) {
+      seen = performance.now();
+    }
   });
+  const statistics = await engine.score(FILE, text, visible, listener);
   const all = performance.now() - began;
   assert.ok(map?.complete && !Number.isNaN(seen), 'tokens have no scores');
   return { changed: changed - began, visible: seen - began, all, tokens: map.length, statistics };
@@ -150,26 +162,20 @@ async function openAt(engine: Engine, lines: readonly string[], line: number): P
   await engine.restart();
   const visible = screenAround(lines, line);
   const seen = new AbortController();
-  let map: LossMap | undefined;
   let took = Number.NaN;
   const began = performance.now();
-  const listener = {
-    layout: (layout: TokenLayout) => {
-      map = new LossMap(layout);
-    },
-    scores: (from: number, scores: TokenScores) => {
-      map?.write(from, scores);
-      if (map && isScored(map, visible[0], visible[1])) {
-        took = performance.now() - began;
-        seen.abort();
-      }
-    },
-  };
+  const listener = gather((map) => {
+    if (isScored(map, visible[0], visible[1])) {
+      took = performance.now() - began;
+      seen.abort();
+    }
+  });
   try {
     await engine.score(FILE, lines.join('\n'), visible, listener, seen.signal);
   } catch (error) {
     assert.ok(error instanceof CancelledError, String(error));
   }
+  assert.ok(!Number.isNaN(took), 'what is on screen has no scores');
   return took;
 }
 
