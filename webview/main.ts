@@ -74,6 +74,8 @@ function start(): void {
   let state = saved.state;
   let logits: { readonly answer: number; readonly logits: Float32Array } | undefined;
   let losses: PanelSeries | undefined;
+  /** The latest state with losses of its document, and their series. */
+  let scored: { readonly state: PanelState; readonly losses: PanelSeries | undefined } | undefined;
   let training: PanelTraining | undefined;
   /** The unit that the user has just chosen; the extension's settings may take a moment to agree. */
   let chosenUnit: PanelUnit | undefined;
@@ -162,16 +164,29 @@ function start(): void {
   }
 
   /** The latest of everything that belongs together. */
-  function pageState(latest: PanelState): PageState {
+  function pageState(current: PanelState): PageState {
+    const isStale = isToBeScored(current);
+    if (current.sequence && current.sequence.scored > 0) {
+      scored = { state: current, losses };
+    }
+    const latest = isStale && scored ? withFormer(current, scored.state) : current;
+    const series = isStale ? scored?.losses : losses;
     const { document: shown } = latest;
-    const isFitting = losses && losses.uri === shown?.uri && losses.revision === latest.series;
+    const isFitting = series && series.uri === shown?.uri && series.revision === latest.series;
     return {
       ...latest,
+      stale: isStale,
       ...(chosenUnit && { unit: chosenUnit }),
       settings,
-      ...(isFitting && losses && { losses }),
+      ...(isFitting && { losses: series }),
       ...(training && training.uri === shown?.uri && { training }),
     };
+  }
+
+  /** Whether a text that was edited has no losses yet, and those from before the edit are here. */
+  function isToBeScored({ document: shown, pending, sequence }: PanelState): boolean {
+    const isWaiting = sequence ? sequence.scored === 0 && sequence.tokens > 0 : pending;
+    return isWaiting && shown !== undefined && scored?.state.document?.uri === shown.uri;
   }
 
   /** Once for each state, so that its token stays the same object. */
@@ -252,6 +267,12 @@ function start(): void {
   window.scrollTo(0, saved.scroll);
   host.post({ type: 'ready' });
   askForSeries();
+}
+
+/** A state with what a former one says of the whole document: the page keeps its height while it is typed in. */
+function withFormer(latest: PanelState, former: PanelState): PanelState {
+  const { sequence: _s, line: _l, part: _p, focus: _f, selection: _n, series: _r, ...rest } = latest;
+  return { ...former, ...rest };
 }
 
 function withoutLogits({ token, ...state }: PanelState): PanelState {

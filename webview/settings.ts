@@ -1,5 +1,5 @@
 /** What the reader has chosen in the page; it is kept while the page is hidden and over a reload of the window. */
-import { TRAINING_DEFAULTS, type TrainingOptions } from '../src/loss/training';
+import { TRAINING_DEFAULTS, TRAINING_LIMITS, type TrainingOptions } from '../src/loss/training';
 
 /** The chapters, in order. */
 export const CHAPTER_NAMES = ['distribution', 'logarithm', 'loss', 'sequence', 'learning'] as const;
@@ -44,19 +44,18 @@ export function readSettings(kept: unknown): PageSettings {
     training: {
       adapter:
         training.adapter === 'bias' || training.adapter === 'low-rank' ? training.adapter : DEFAULT.adapter,
-      rank: whole(training.rank, 1, LARGEST) ?? DEFAULT.rank,
+      rank: whole(training.rank, 1, TRAINING_LIMITS.rank) ?? DEFAULT.rank,
       learningRate: positive(training.learningRate) ?? DEFAULT.learningRate,
       weightDecay: between(training.weightDecay, 0, Number.MAX_VALUE) ?? DEFAULT.weightDecay,
-      epochs: whole(training.epochs, 1, LARGEST) ?? DEFAULT.epochs,
-      batch: whole(training.batch, 1, LARGEST) ?? DEFAULT.batch,
-      seed: whole(training.seed, 0, LARGEST) ?? DEFAULT.seed,
+      epochs: whole(training.epochs, 1, TRAINING_LIMITS.epochs) ?? DEFAULT.epochs,
+      batch: whole(training.batch, 1, TRAINING_LIMITS.batch) ?? DEFAULT.batch,
+      seed: whole(training.seed, 0, Number.MAX_SAFE_INTEGER) ?? DEFAULT.seed,
       evaluation: typeof training.evaluation === 'string' ? training.evaluation : DEFAULT.evaluation,
     },
   };
 }
 
 const DEFAULT = DEFAULT_SETTINGS.training;
-const LARGEST = Number.MAX_SAFE_INTEGER;
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};

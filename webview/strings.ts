@@ -30,8 +30,9 @@ export const strings = {
   chipNotScored: (token: string) => `${token}: not scored yet`,
   part: (token: string, number: string, of: string) => `${token} (piece ${number} of ${of})`,
   position: (line: string, column: string) => `Line ${line}, column ${column}`,
-  context: (tokens: string, page: string) => `${tokens} tokens of context, page ${page}`,
-  contextAlone: (tokens: string) => `${tokens} tokens of context`,
+  context: (tokens: string, page: string) =>
+    `${tokens} ${tokens === '1' ? 'token' : 'tokens'} of context, page ${page}`,
+  contextAlone: (tokens: string) => `${tokens} ${tokens === '1' ? 'token' : 'tokens'} of context`,
   contextNone: (page: string) => `no context: the first token of page ${page}`,
   nearest: 'The cursor is on no token. This is the nearest one.',
 

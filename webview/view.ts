@@ -16,6 +16,8 @@ export interface PageState extends PanelState {
   /** The losses of the whole document, once they are here. */
   readonly losses?: PanelSeries;
   readonly training?: PanelTraining;
+  /** Whether what the state says of the whole document is from before an edit, whose losses are on their way. */
+  readonly stale: boolean;
 }
 
 /**

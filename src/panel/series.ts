@@ -60,10 +60,11 @@ export class SeriesSender {
 
   /**
    * Sends the present losses if the page wants them and has others, soon or at once.
-   * @returns the revision that the page has of them; undefined while it has none, or they are too many
+   * @returns the revision that the page has of them; undefined while it has none, none is scored, or they are too many
    */
   update(input: SeriesInput | undefined): number | undefined {
-    if (!input || !this.#wanted || input.losses.length > SERIES_TOKENS) {
+    // One without a score would only make the first one that has some wait.
+    if (!input || !this.#wanted || input.losses.length > SERIES_TOKENS || input.losses.scored === 0) {
       return undefined;
     }
     const sent = this.#sent?.input.losses === input.losses ? this.#sent : undefined;

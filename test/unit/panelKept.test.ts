@@ -1,5 +1,6 @@
 /** What the page keeps over a reload, and what it gives to the clipboard. */
 import assert from 'node:assert/strict';
+import { TRAINING_LIMITS } from '../../src/loss/training';
 import { toCsv } from '../../webview/csv';
 import { DEFAULT_SETTINGS, readSettings } from '../../webview/settings';
 
@@ -20,7 +21,14 @@ describe('panel: settings that are kept', () => {
       temperature: 0,
       epsilon: 1.1,
       stepSize: '1',
-      training: { ...training, adapter: 'full', rank: 1.5, seed: -1, epochs: 3 },
+      training: {
+        ...training,
+        adapter: 'full',
+        rank: 1.5,
+        batch: TRAINING_LIMITS.batch + 1,
+        seed: -1,
+        epochs: 3,
+      },
     };
     assert.deepEqual(readSettings(broken), { ...DEFAULT_SETTINGS, training: { ...training, epochs: 3 } });
   });

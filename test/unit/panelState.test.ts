@@ -268,6 +268,14 @@ describe('panel: a pinned token', () => {
   });
 });
 
+/** Of a single token. */
+const ONE_SCORE = {
+  nats: Float32Array.of(1),
+  entropy: Float32Array.of(1),
+  varentropy: Float32Array.of(1),
+  rank: Uint32Array.of(1),
+};
+
 describe('panel: the losses of the whole document', () => {
   const input = (losses: LossMap, adapted?: LossMap) => ({ uri: 'a', text: () => TEXT, losses, adapted });
 
@@ -304,11 +312,9 @@ describe('panel: the losses of the whole document', () => {
     );
     sender.want(true);
     const losses = mapOf(RANGES, 1);
-    const numbers = Float32Array.of(1);
-    const part = { nats: numbers, entropy: numbers, varentropy: numbers, rank: new Uint32Array(1) };
     sender.update(input(losses));
     for (let token = 1; token < 4; token++) {
-      losses.write(token, part);
+      losses.write(token, ONE_SCORE);
       sender.update(input(losses));
     }
     assert.equal(sent, 1);
@@ -317,7 +323,7 @@ describe('panel: the losses of the whole document', () => {
     sender.update(input(losses));
     assert.equal(sent, 2);
     for (let token = 4; token < 7; token++) {
-      losses.write(token, part);
+      losses.write(token, ONE_SCORE);
       sender.update(input(losses));
     }
     assert.equal(sent, 3, 'the last of them is not delayed');
@@ -338,7 +344,23 @@ describe('panel: the losses of the whole document', () => {
       pageStarts: Uint32Array.of(0),
       pageContexts: Int32Array.of(0),
     });
+    losses.write(0, ONE_SCORE);
     assert.equal(sender.update(input(losses)), undefined);
+  });
+
+  it('are sent with the first score, and not before', () => {
+    let sent = 0;
+    const sender = new SeriesSender(
+      () => sent++,
+      () => {},
+    );
+    sender.want(true);
+    const losses = mapOf(RANGES, 0);
+    assert.equal(sender.update(input(losses)), undefined);
+    assert.equal(sent, 0);
+    losses.write(3, ONE_SCORE);
+    assert.equal(sender.update(input(losses)), 1);
+    assert.equal(sent, 1);
   });
 
   it('have the texts of the sections one after the other, where a part of a large document is laid out', () => {
@@ -354,6 +376,7 @@ describe('panel: the losses of the whole document', () => {
       pageStarts: Uint32Array.of(0, 3),
       pageContexts: Int32Array.of(0, 1),
     });
+    losses.write(0, ONE_SCORE);
     let sent: PanelSeries | undefined;
     const sender = new SeriesSender(
       (series) => {

@@ -96,6 +96,8 @@ export const learningStrings = {
     `Epoch ${epoch} of ${epochs}, ${step} optimiser steps.`,
   tokens: (training: string, evaluation: string) =>
     `${training} tokens are trained on, ${evaluation} held out for evaluation.`,
+  tokensOfAnother: (training: string, evaluation: string) =>
+    `${training} tokens are trained on; the evaluation is on ${evaluation} of the other document.`,
   problem: (message: string, advice: string) => `${message} ${advice}`,
   otherOptions: 'The curves are those of other settings than the ones above.',
   curves: 'Loss by epoch',

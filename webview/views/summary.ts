@@ -78,7 +78,10 @@ export function makeSummary(): View {
       );
       rankTile.update(count(explained.rank), '', strings.rankOf(count(explained.vocabularySize)));
       entropyTile.update(shortAmount(explained.entropy, unit), unit, strings.expectedOnAverage);
-      if (!state.pending) {
+      if (state.pending) {
+        // It is no longer about where the cursor is.
+        clearTimeout(timer);
+      } else {
         announce(explained, unit);
       }
     },

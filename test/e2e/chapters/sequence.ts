@@ -1,12 +1,12 @@
 /** The chapter on the sequence: its numbers against the command line’s for the whole document. */
 import assert from 'node:assert/strict';
-import type { Locator } from 'playwright-core';
+import type { Frame, Locator } from 'playwright-core';
 import type { ReportToken } from '../../../src/cli/report';
 import { HEAT_BIN_COUNT, HEAT_BINS, heatOf } from '../../../src/loss/heat';
 import { TOKEN_KINDS, tokenKind } from '../../../src/loss/tokenKind';
 import { type InformationUnit, toBits, toUnit } from '../../../src/loss/units';
 import { makeVisible } from '../../../src/text/visible';
-import { DEMO_FILE, type Reference, SCORED_WITHIN } from '../support';
+import { DEMO_FILE, type Reference, SCORED_WITHIN, undoUntil } from '../support';
 import { type ChapterPage, numberIn, PROSE_FILE } from './page';
 import {
   assertOneOf,
@@ -31,6 +31,22 @@ const KINDS = ['begins a word', 'inside a word', 'number', 'punctuation', 'blank
 const CURVE_ROWS = 20;
 const MOST_LINES = 8;
 
+/** Runs in the page: notes how low it ever is, and how often a message takes the place of the charts. */
+const WATCH = `{
+  const root = document.documentElement;
+  const message = document.querySelector('[data-testid="sequence-message"]');
+  window.seen = { messages: 0, lowest: root.scrollHeight };
+  new MutationObserver(() => {
+    seen.messages += message.offsetParent === null ? 0 : 1;
+    seen.lowest = Math.min(seen.lowest, root.scrollHeight);
+  }).observe(document.body, { subtree: true, childList: true, attributes: true });
+}`;
+
+/** What {@link WATCH} has seen so far: the height in pixels. */
+function seenOf(frame: Frame): Promise<{ messages: number; lowest: number }> {
+  return frame.evaluate('seen');
+}
+
 /** Declares the tests. */
 export function sequenceTests(open: () => ChapterPage): void {
   it('shows the numbers of the whole document', async () => {
@@ -51,6 +67,32 @@ export function sequenceTests(open: () => ChapterPage): void {
     await workbench.screenshot('chapter-sequence-prose');
     await countIn(page, 'bits');
     await explain(page, DEMO_FILE, reference, wrong);
+  });
+
+  it('keeps its numbers, its charts and its height while the text is typed in', async () => {
+    const page = open();
+    const { frame, reference, workbench, wrong } = page;
+    await page.openChapter('sequence');
+    await page.goTo(wrong);
+    const whole = await page.text('sequence-tokens');
+    await frame.evaluate(WATCH);
+    const { lowest: height } = await seenOf(frame);
+    await workbench.page.keyboard.type('not ');
+    await page.becomes(
+      'the tokens should be those of the new text',
+      async () => assert.notEqual(await page.text('sequence-tokens'), whole),
+      SCORED_WITHIN,
+    );
+    await undoUntil(workbench, wrong.line, reference.lines[wrong.line - 1]);
+    await page.becomes(
+      'the tokens should be those of the old text',
+      async () => assert.equal(await page.text('sequence-tokens'), whole),
+      SCORED_WITHIN,
+    );
+    await page.goTo(wrong);
+    const { messages, lowest } = await seenOf(frame);
+    assert.equal(messages, 0, 'the charts were taken away');
+    assert.ok(lowest > 0.9 * height, `the page had ${lowest} pixels of ${height}`);
   });
 
   it('lists every token with its loss and the mean so far', async () => {

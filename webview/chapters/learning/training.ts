@@ -1,6 +1,6 @@
 /** Real training of the output layer's adapter on the document: what to train, the curves, and what was learnt. */
 import { perplexity } from '../../../src/loss/formulas';
-import type { TrainingOptions, TrainingPoint } from '../../../src/loss/training';
+import { TRAINING_LIMITS, type TrainingOptions, type TrainingPoint } from '../../../src/loss/training';
 import type { PanelTraining, PanelUnit } from '../../../src/panel/messages';
 import { numberField, select, slider, textButton } from '../../controls';
 import { html, setShown, setText } from '../../dom';
@@ -110,7 +110,8 @@ export function makeTraining(host: Host): View {
     track.set(share);
     setShown(tokens, training !== undefined && training.tokens.training > 0);
     if (training) {
-      setText(tokens, strings.tokens(count(training.tokens.training), count(training.tokens.evaluation)));
+      const sentence = training.options.evaluation === 'split' ? strings.tokens : strings.tokensOfAnother;
+      setText(tokens, sentence(count(training.tokens.training), count(training.tokens.evaluation)));
     }
     setShown(problem, training?.problem !== undefined);
     setText(
@@ -128,7 +129,7 @@ export function makeTraining(host: Host): View {
       const points = finitePoints(training);
       const isRunning = training?.state === 'running';
       const isScored = state.sequence !== undefined && state.sequence.scored === state.sequence.tokens;
-      const canTrain = state.document !== undefined && isScored && state.sequence!.tokens > 0;
+      const canTrain = state.document !== undefined && isScored && !state.stale && state.sequence!.tokens > 0;
 
       form.update(state, isRunning);
       formula.update(state);
@@ -143,7 +144,7 @@ export function makeTraining(host: Host): View {
         train.focus();
       }
       setShown(hint, !canTrain && !isRunning);
-      setText(hint, state.document && state.sequence ? strings.wait : strings.noDocument);
+      setText(hint, state.document ? strings.wait : strings.noDocument);
       updateStatus(training, points[points.length - 1]);
 
       const hasPoints = training !== undefined && points.length > 0;
@@ -206,9 +207,9 @@ function makeForm(host: Host, options: () => TrainingOptions | undefined): Form 
     options: Object.entries(strings.adapters).map(([value, label]) => ({ value, label })),
     onChange: (value) => set({ adapter: value as TrainingOptions['adapter'] }),
   });
-  const rank = field('rank', 1, 64, 1);
-  const epochs = field('epochs', 1, 1000, 1);
-  const batch = field('batch', 1, 4096, 1);
+  const rank = field('rank', 1, TRAINING_LIMITS.rank, 1);
+  const epochs = field('epochs', 1, TRAINING_LIMITS.epochs, 1);
+  const batch = field('batch', 1, TRAINING_LIMITS.batch, 1);
   const weightDecay = field('weightDecay', 0, 100, 0.1);
   const seed = field('seed', 0, 2 ** 31 - 1, 1);
   const learningRate = slider({

@@ -22,8 +22,10 @@ export interface Analysis {
   readonly tokens: number;
   readonly scored: number;
   readonly total: number;
-  /** Largest surprisal, after training included. */
+  /** Largest surprisal. */
   readonly maximum: number;
+  /** The same, or a larger loss after training. */
+  readonly drawnMaximum: number;
   /** [tokens] mean loss up to and including each token. */
   readonly meanSoFar: Float64Array;
   /** [scored + 1] share of the loss that the k most surprising tokens carry. */
@@ -54,7 +56,8 @@ export function analyse(series: PanelSeries, before?: Analysis): Analysis {
     tokens: nats.length,
     scored: scored.length,
     total: totalLoss(scored),
-    maximum: Math.max(largest(nats), adapted ? largest(adapted) : 0),
+    maximum: largest(nats),
+    drawnMaximum: Math.max(largest(nats), adapted ? largest(adapted) : 0),
     meanSoFar: runningMean(nats),
     concentration: concentration(scored),
     heat: totalsByGroup(nats, (i) => heatOf(nats[i]), HEAT_BIN_COUNT),

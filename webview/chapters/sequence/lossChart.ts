@@ -308,7 +308,7 @@ function makePicture() {
       bottom: height - MARGIN.bottom,
     };
     place(ground, { x: 0, y: 0, width, height });
-    const y = scaleLinear([0, Math.max(1, toUnit(analysis.maximum, unit))], [box.bottom, box.top]);
+    const y = scaleLinear([0, Math.max(1, toUnit(analysis.drawnMaximum, unit))], [box.bottom, box.top]);
     const yOf = (nats: number) => y(toUnit(nats, unit));
     axes.update(
       box,
