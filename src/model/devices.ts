@@ -131,7 +131,7 @@ export const DEVICE_TOLERANCE: Tolerance = { mean: 0.02, largest: 0.5 };
 
 /**
  * Weights and inputs in 8 bits stay within this on a processor that multiplies them well. The bits per byte of a text
- * are far nearer, because the differences go both ways (models/smollm2-135m-instruct/README.md).
+ * are far nearer, because the differences go both ways (docs/benchmarks.md).
  */
 export const INT8_TOLERANCE: Tolerance = { mean: 0.08, largest: 1.5 };
 
