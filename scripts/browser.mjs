@@ -16,7 +16,8 @@ import { cacheFolder, Failure, isMain, makeOnce, messageOf, run, runMain } from 
 
 /** @typedef {{ folder: string, executable: string, env: NodeJS.ProcessEnv }} Chromium */
 
-const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
+/** Where the packaged browser runs, and its software Vulkan. */
+export const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
 
 /**
  * Makes sure that Chromium is unpacked in the cache and can run here.

@@ -74,8 +74,8 @@ function start(): void {
   let state = saved.state;
   let logits: { readonly answer: number; readonly logits: Float32Array } | undefined;
   let losses: PanelSeries | undefined;
-  /** The latest state with losses of its document, and their series. */
-  let scored: { readonly state: PanelState; readonly losses: PanelSeries | undefined } | undefined;
+  /** The latest state with losses of its document. */
+  let scored: PanelState | undefined;
   let training: PanelTraining | undefined;
   /** The unit that the user has just chosen; the extension's settings may take a moment to agree. */
   let chosenUnit: PanelUnit | undefined;
@@ -157,7 +157,7 @@ function start(): void {
     tabs.show(settings.chapter);
     // The others are brought up to date when they are shown.
     chapters[settings.chapter].update(shown);
-    const isWaiting = String(state.pending && hasToken);
+    const isWaiting = String((shown.pending || shown.stale) && hasToken);
     setAttribute(numbers, 'aria-busy', isWaiting);
     setAttribute(explained, 'aria-busy', isWaiting);
     page.dataset.status = state.status.kind;
@@ -165,28 +165,27 @@ function start(): void {
 
   /** The latest of everything that belongs together. */
   function pageState(current: PanelState): PageState {
-    const isStale = isToBeScored(current);
-    if (current.sequence && current.sequence.scored > 0) {
-      scored = { state: current, losses };
+    if (current.sequence?.scored) {
+      scored = current;
     }
-    const latest = isStale && scored ? withFormer(current, scored.state) : current;
-    const series = isStale ? scored?.losses : losses;
+    const former = isToBeScored(current) ? scored : undefined;
+    const latest = former ? withFormer(current, former) : current;
     const { document: shown } = latest;
-    const isFitting = series && series.uri === shown?.uri && series.revision === latest.series;
+    const isFitting = losses && losses.uri === shown?.uri && losses.revision === latest.series;
     return {
       ...latest,
-      stale: isStale,
+      stale: former !== undefined,
       ...(chosenUnit && { unit: chosenUnit }),
       settings,
-      ...(isFitting && { losses: series }),
+      ...(isFitting && losses && { losses }),
       ...(training && training.uri === shown?.uri && { training }),
     };
   }
 
   /** Whether a text that was edited has no losses yet, and those from before the edit are here. */
   function isToBeScored({ document: shown, pending, sequence }: PanelState): boolean {
-    const isWaiting = sequence ? sequence.scored === 0 && sequence.tokens > 0 : pending;
-    return isWaiting && shown !== undefined && scored?.state.document?.uri === shown.uri;
+    const isWaiting = sequence ? sequence.scored === 0 : pending;
+    return isWaiting && shown !== undefined && scored?.document?.uri === shown.uri;
   }
 
   /** Once for each state, so that its token stays the same object. */

@@ -31,8 +31,8 @@ export const strings = {
   part: (token: string, number: string, of: string) => `${token} (piece ${number} of ${of})`,
   position: (line: string, column: string) => `Line ${line}, column ${column}`,
   context: (tokens: string, page: string) =>
-    `${tokens} ${tokens === '1' ? 'token' : 'tokens'} of context, page ${page}`,
-  contextAlone: (tokens: string) => `${tokens} ${tokens === '1' ? 'token' : 'tokens'} of context`,
+    tokens === '1' ? `1 token of context, page ${page}` : `${tokens} tokens of context, page ${page}`,
+  contextAlone: (tokens: string) => (tokens === '1' ? '1 token of context' : `${tokens} tokens of context`),
   contextNone: (page: string) => `no context: the first token of page ${page}`,
   nearest: 'The cursor is on no token. This is the nearest one.',
 

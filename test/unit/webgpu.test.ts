@@ -14,11 +14,11 @@ describe('WebGPU on software Vulkan', function () {
   let environment: NodeJS.ProcessEnv;
 
   before(async function () {
-    if (`${process.platform}-${process.arch}` !== 'linux-x64') {
-      // Software Vulkan comes with the tests' browser, which is in the npm registry for Linux x64 only.
+    const { isLinuxX64, vulkanEnvironment } = await import('../../scripts/browser.mjs');
+    if (!isLinuxX64) {
+      // Software Vulkan comes with the tests' browser.
       this.skip();
     }
-    const { vulkanEnvironment } = await import('../../scripts/browser.mjs');
     const found = await vulkanEnvironment();
     assert.ok(found.env, `software Vulkan is needed: ${found.reason}`);
     environment = found.env;

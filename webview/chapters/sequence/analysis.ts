@@ -51,13 +51,14 @@ export function analyse(series: PanelSeries, before?: Analysis): Analysis {
   const scored = scoredOf(nats);
   const kinds =
     before && hasSameTokens(before.series, series) ? before.kindOf : tokenKinds(text, starts, ends);
+  const maximum = largest(nats);
   return {
     series,
     tokens: nats.length,
     scored: scored.length,
     total: totalLoss(scored),
-    maximum: largest(nats),
-    drawnMaximum: Math.max(largest(nats), adapted ? largest(adapted) : 0),
+    maximum,
+    drawnMaximum: adapted ? Math.max(maximum, largest(adapted)) : maximum,
     meanSoFar: runningMean(nats),
     concentration: concentration(scored),
     heat: totalsByGroup(nats, (i) => heatOf(nats[i]), HEAT_BIN_COUNT),
