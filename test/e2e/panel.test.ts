@@ -171,6 +171,8 @@ describe('the explainer panel', () => {
     await workbench.reloadWindow();
     frame = await workbench.panelFrame(60_000);
     await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ timeout: SCORED_WITHIN });
+    // The text's first tokens are scored before the rest.
+    await frame.getByTestId('partial').waitFor({ state: 'hidden', timeout: SCORED_WITHIN });
     // VS Code itself puts the cursor back, not always where it was last.
     const place = await text('position');
     const there = reference.report.tokens.find(
