@@ -55,12 +55,12 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const api = new Api(scores, drawing, trainings, panels);
   context.subscriptions.push(
     registerCommands({ engine: started, heatmap, current, panels, legend, menu, navigator, log }),
-    onDidChangeSetting(['model', 'device', 'threads', 'weights'], () => {
-      started.configure(settings());
-      scores.reset();
+    onDidChangeSetting(['model', 'device', 'threads', 'weights', 'cache.size'], () => {
+      // A setting may change without its value: in a file that another one overrides.
+      if (started.configure(settings())) {
+        scores.reset();
+      }
     }),
-    // The numbers do not depend on it: nothing is scored anew.
-    onDidChangeSetting(['cache.size'], () => started.configure(settings())),
     ...[
       api,
       panels,

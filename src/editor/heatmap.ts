@@ -247,6 +247,10 @@ export class Heatmap implements vscode.Disposable {
   }
 
   #closed(document: vscode.TextDocument): void {
+    // Not when it got another language.
+    if (!document.isClosed) {
+      return;
+    }
     clearTimeout(this.#drawings.get(document)?.timer);
     this.#drawings.delete(document);
   }

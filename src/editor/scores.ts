@@ -607,6 +607,10 @@ export class DocumentScores implements vscode.Disposable {
   }
 
   #closed(document: vscode.TextDocument): void {
+    // VS Code tells of another language as of a close and a new opening of the same document.
+    if (!document.isClosed) {
+      return;
+    }
     const name = document.uri.toString();
     const entry = this.#entries.get(name);
     if (entry?.document !== document) {
@@ -708,7 +712,9 @@ function isBehind(entry: Entry): boolean {
  */
 function visibleRanges(document: vscode.TextDocument): number[] {
   const flat: number[] = [];
-  for (const { start, end } of editorsOf(document).flatMap(({ visibleRanges: ranges }) => ranges)) {
+  for (const range of editorsOf(document).flatMap(({ visibleRanges: ranges }) => ranges)) {
+    // Right after an edit an editor still tells of the lines that it had.
+    const { start, end } = document.validateRange(range);
     let from = document.offsetAt(start);
     for (let line = start.line; line <= end.line; line++) {
       const first = line === start.line ? start.character : 0;

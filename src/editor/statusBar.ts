@@ -20,7 +20,7 @@ import {
   statusText,
 } from './statusText';
 import type { HeatmapSwitch } from './switch';
-import { approximateTotals, exactTotals, sumOf } from './totals';
+import { approximateTotals, exactTotals } from './totals';
 
 /** The item is updated at most this often, in milliseconds. */
 const INTERVAL = 100;
@@ -177,11 +177,11 @@ function selectionTotals(
   const { document } = editor;
   const textOf = (start: number, end: number) =>
     document.getText(new vscode.Range(document.positionAt(start), document.positionAt(end)));
-  return sumOf(
-    selections.map(({ start, end }) =>
-      exactTotals(losses, document.offsetAt(start), document.offsetAt(end), textOf),
-    ),
-  );
+  const ranges = selections.map(({ start, end }) => ({
+    start: document.offsetAt(start),
+    end: document.offsetAt(end),
+  }));
+  return exactTotals(losses, ranges, textOf);
 }
 
 function tooltipOf(status: StatusText, input: StatusInput, heatmapOn: boolean): vscode.MarkdownString {

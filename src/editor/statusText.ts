@@ -144,11 +144,15 @@ function scores(
     const value = formatSurprisal(span.nats / span.tokens, unit);
     parts.push(`${isFinal ? '' : '~'}${t('{0}/token', value)}`);
     spoken = document.selection ? t('{0} per token in the selection', value) : t('{0} per token', value);
+  } else if (!isFinal) {
+    spoken = t('no scores yet');
+  } else if (document.selection) {
+    // Text that is selected has tokens, unless it is outside of what is scored of a large document.
+    spoken = t('no scores in the selection');
+    parts.push(t('selection not scored'));
   } else {
-    spoken = isFinal ? t('nothing to score') : t('no scores yet');
-    if (isFinal) {
-      parts.push(t('empty'));
-    }
+    spoken = t('nothing to score');
+    parts.push(t('empty'));
   }
   if (document.trained) {
     parts.push(t('after training'));

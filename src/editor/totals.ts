@@ -35,41 +35,48 @@ export function approximateTotals(
 
 const nothing = { tokens: 0, nats: 0 };
 
+/** A UTF-16 range [start, end) of a text. */
+export interface TextRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
- * Totals over the tokens that begin in [start, end).
+ * Totals over the tokens that some ranges touch: of a word those that the word is in, though its first token begins with
+ * the blank before it. A token that several ranges touch counts once.
  * @param textOf the text in a UTF-16 range
  */
 export function exactTotals(
   losses: LossMap,
-  start: number,
-  end: number,
+  ranges: readonly TextRange[],
   textOf: (start: number, end: number) => string,
 ): SpanTotals {
-  const totals = losses.totals(start, end);
   const { starts, ends } = losses.layout;
-  let first = losses.firstTokenAfter(start);
-  while (first < losses.length && starts[first] < start) {
-    first++;
-  }
-  let after = losses.firstTokenAfter(end - 1);
-  while (after < losses.length && starts[after] < end) {
-    after++;
-  }
-  for (let token = first + 1; token < after; token++) {
-    if (starts[token] > ends[token - 1]) {
-      // Between two sections of a large document lies text that is not laid out.
-      return { ...totals, bytes: undefined };
+  let tokens = 0;
+  let nats = 0;
+  let bytes: number | undefined = 0;
+  let token = 0;
+  let counted = 0;
+  for (const { start, end } of [...ranges].sort((a, b) => a.start - b.start)) {
+    token = Math.max(token, losses.firstTokenAfter(start));
+    const first = token;
+    for (; token < losses.length && starts[token] < end; token++) {
+      if (losses.isScored(token)) {
+        tokens++;
+        nats += losses.nats[token];
+      } else {
+        bytes = undefined;
+      }
+      if (token > first && starts[token] > ends[token - 1]) {
+        // Between two sections of a large document lies text that is not laid out.
+        bytes = undefined;
+      }
+    }
+    if (bytes !== undefined && token > first) {
+      // Two tokens may share a character.
+      bytes += Buffer.byteLength(textOf(Math.max(starts[first], counted), ends[token - 1]));
+      counted = ends[token - 1];
     }
   }
-  const bytes = after > first ? Buffer.byteLength(textOf(starts[first], ends[after - 1])) : 0;
-  return { ...totals, bytes: after - first === totals.tokens ? bytes : undefined };
-}
-
-/** The sum of several totals. */
-export function sumOf(spans: readonly SpanTotals[]): SpanTotals {
-  return spans.reduce((sum, span) => ({
-    tokens: sum.tokens + span.tokens,
-    nats: sum.nats + span.nats,
-    bytes: sum.bytes === undefined || span.bytes === undefined ? undefined : sum.bytes + span.bytes,
-  }));
+  return { tokens, nats, bytes };
 }

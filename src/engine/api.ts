@@ -144,8 +144,11 @@ export interface EngineApi extends Subscription {
   ): Promise<TrainingResult>;
   /** Gives up what is kept for a document. */
   forget(document: string): void;
-  /** Takes over new settings; a running engine loads the model again when they differ in more than the cache's size. */
-  configure(settings: EngineSettings): void;
+  /**
+   * Takes over new settings; a running engine loads the model again when they differ in more than the cache's size.
+   * @returns whether they do: scores are of another model, or of another device, from now on
+   */
+  configure(settings: EngineSettings): boolean;
   /** Ends the process and starts it anew, the count of crashes forgotten. */
   restart(): Promise<void>;
   /** Ends the process deliberately; the state becomes `off`. */

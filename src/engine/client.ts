@@ -1,6 +1,8 @@
 /** The parent's side of the engine's process: starts it on demand, keeps it alive, and matches answers to requests. */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { TrainingOptions } from '../loss/training';
+import { PROVIDER_NAMES } from '../model/devices';
+import { messageOf } from '../model/errors';
 import type { SectionText } from '../text/sections';
 import {
   CancelledError,
@@ -17,6 +19,7 @@ import {
   type Distribution,
   type EngineProblem,
   type EngineState,
+  type ExecutionProvider,
   type FromHost,
   type ScoreRequest,
   type ScoreStatistics,
@@ -37,14 +40,19 @@ export interface EngineOptions {
 
 type Ready = Extract<EngineState, { kind: 'ready' }>;
 
-/** Crashes without a good answer in between after which the engine stays down. */
+/** Crashes within {@link CRASH_WINDOW} after which the engine stays down, whatever was answered in between. */
 const MOST_CRASHES = 3;
+/** In milliseconds. Without it every document that is scored before the one that kills the process would begin anew. */
+const CRASH_WINDOW = 600_000;
 /** Pause before the first restart, in milliseconds; doubles with each crash. */
 const FIRST_PAUSE = 250;
 /** How long a process may take to obey `shutdown` before it is killed, in milliseconds. A run takes less. */
 const SHUTDOWN_GRACE = 1500;
 /** The default of `trialLimit`. It is long because drivers compile at first. */
 const TRIAL_LIMIT = 60_000;
+
+/** Problems of a request that a GPU, which may get lost or compute wrongly all of a sudden, may have caused. */
+const MAYBE_THE_DEVICE: ReadonlySet<EngineProblem['code']> = new Set(['device', 'internal', 'non-finite']);
 
 /**
  * For glibc: the size in bytes from which on a block goes back to the system when it is freed. By itself glibc raises it
@@ -95,8 +103,11 @@ export class Engine implements EngineApi {
   #nextRequest = 1;
   #loadRequest = 0;
   #waiters: Waiter[] = [];
-  #crashes = 0;
+  /** When the process crashed lately, as `performance.now()` had it. */
+  #crashes: number[] = [];
   #excluded: Partial<Record<Trial, string>> = {};
+  /** Why a device that was in use is not any more. */
+  #lost: string | undefined;
   #trying: Trial | undefined;
   #trialTimer: NodeJS.Timeout | undefined;
   readonly #trialLimit: number;
@@ -247,7 +258,7 @@ export class Engine implements EngineApi {
     this.#post({ type: 'forget', document });
   }
 
-  configure(settings: EngineSettings): void {
+  configure(settings: EngineSettings): boolean {
     const old = this.#settings;
     this.#settings = settings;
     if (
@@ -259,20 +270,26 @@ export class Engine implements EngineApi {
       if (cacheSizeOf(old) !== cacheSizeOf(settings)) {
         this.#post({ type: 'cacheSize', megabytes: cacheSizeOf(settings) });
       }
-      return;
+      return false;
     }
     if (this.#state.kind !== 'off') {
       this.restart().catch((error) => this.#log(`restart after a change of settings: ${error.message}`));
     }
+    return true;
   }
 
   async restart(): Promise<void> {
-    this.#crashes = 0;
+    this.#crashes = [];
     this.#excluded = {};
+    this.#lost = undefined;
     this.#setState({ kind: 'starting' });
     this.#rejectAll('distribution', new CancelledError());
     this.#rejectAll('training', new CancelledError());
     await this.#end();
+    if (this.#state.kind === 'off') {
+      // It was stopped meanwhile.
+      throw new CancelledError();
+    }
     await this.ensureReady();
   }
 
@@ -305,14 +322,20 @@ export class Engine implements EngineApi {
 
   #start(): void {
     this.#setState({ kind: 'starting' });
-    const child = fork(this.#hostPath, [], {
-      serialization: 'advanced',
-      // A debugger of the parent must not be inherited, and Electron has to behave as Node. A collection gives the memory
-      // of the weights back that were computed for ONNX Runtime.
-      execArgv: ['--expose-gc'],
-      env: { ...ALLOCATION, ...process.env, ELECTRON_RUN_AS_NODE: '1' },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
+    let child: ChildProcess;
+    try {
+      child = fork(this.#hostPath, [], {
+        serialization: 'advanced',
+        // A debugger of the parent must not be inherited, and Electron has to behave as Node. A collection gives the
+        // memory of the weights back that were computed for ONNX Runtime.
+        execArgv: ['--expose-gc'],
+        env: { ...ALLOCATION, ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      });
+    } catch (error) {
+      this.#crashed(`could not be started (${messageOf(error)})`);
+      return;
+    }
     this.#child = child;
     this.#try(undefined);
     this.#loadRequest = this.#nextRequest++;
@@ -324,14 +347,21 @@ export class Engine implements EngineApi {
         this.#receive(message);
       }
     });
-    child.on('error', (error) => this.#log(`engine process: ${error.message}`));
+    child.on('error', (error) => {
+      this.#log(`engine process: ${error.message}`);
+      // One that never ran does not end either.
+      if (this.#child === child && child.pid === undefined) {
+        this.#child = undefined;
+        this.#crashed(`could not be started (${error.message})`);
+      }
+    });
     child.on('exit', (code, signal) => {
       if (this.#child === child) {
         this.#child = undefined;
         this.#crashed(signal ? `was ended by ${signal}` : `ended with code ${code}`);
       }
     });
-    child.send({
+    const load: ToHost = {
       type: 'load',
       request: this.#loadRequest,
       folder: this.#settings.folder,
@@ -339,7 +369,9 @@ export class Engine implements EngineApi {
       excluded: this.#excluded,
       threads: this.#settings.threads,
       weights: this.#settings.weights ?? 'auto',
-    } satisfies ToHost);
+    };
+    // Should it not arrive, the process is not there, which is told by its events.
+    child.send(load, () => {});
   }
 
   /** Ends the process, if there is one, without counting it as a crash. Resolves when it is gone. */
@@ -349,7 +381,7 @@ export class Engine implements EngineApi {
     this.#try(undefined);
     const child = this.#child;
     this.#child = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) {
+    if (!child || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
       return;
     }
     await new Promise<void>((resolve) => {
@@ -367,15 +399,22 @@ export class Engine implements EngineApi {
   }
 
   #crashed(how: string): void {
-    this.#crashes++;
-    this.#log(`The engine's process ${how} (${this.#crashes} in a row).`);
+    const now = performance.now();
+    this.#crashes = this.#crashes.filter((time) => now - time < CRASH_WINDOW);
+    const device = this.#deviceInUse();
     if (this.#trying) {
       // It is left out from now on, and the next attempt is free.
       const when = this.#trying === 'faster' ? 'float32 ones were loaded' : 'it was tried';
       this.#excluded[this.#trying] ??= `the process ${how} while ${when}.`;
       this.#try(undefined);
-      this.#crashes--;
+    } else if (device) {
+      this.#leave(device, `the process ${how} while it was in use.`);
+    } else {
+      this.#crashes.push(now);
     }
+    const { length } = this.#crashes;
+    const minutes = CRASH_WINDOW / 60_000;
+    this.#log(`The engine's process ${how} (${length} within ${minutes} minutes).`);
     this.#rejectAll('distribution', new CancelledError());
     this.#rejectAll(
       'training',
@@ -385,10 +424,10 @@ export class Engine implements EngineApi {
         advice: 'The model and your document are as they were: train again once the engine is back.',
       }),
     );
-    if (this.#crashes >= MOST_CRASHES) {
+    if (length >= MOST_CRASHES) {
       this.#fail({
         code: 'crashed',
-        message: `The engine's process ${how}, ${this.#crashes} times in a row.`,
+        message: `The engine's process ${how}. It has failed ${length} times within ${minutes} minutes.`,
         advice: 'Try again, choose another device in the settings, or look into the log.',
       });
       return;
@@ -399,8 +438,40 @@ export class Engine implements EngineApi {
         this.#restartTimer = undefined;
         this.#start();
       },
-      FIRST_PAUSE * 2 ** (this.#crashes - 1),
+      FIRST_PAUSE * 2 ** (length - 1),
     );
+  }
+
+  /** The device that computes, unless it is the CPU: there is another one then. */
+  #deviceInUse(): ExecutionProvider | undefined {
+    const provider = this.#state.kind === 'ready' ? this.#state.device.provider : 'cpu';
+    return provider === 'cpu' ? undefined : provider;
+  }
+
+  /** Leaves a device that was in use out from now on. */
+  #leave(device: ExecutionProvider, reason: string): void {
+    this.#excluded[device] = reason;
+    this.#lost = `${PROVIDER_NAMES[device]}: ${reason}`;
+  }
+
+  /** Goes on without the device that computes, in a new process. What is being scored is scored there. */
+  async #goOnWithout(device: ExecutionProvider, reason: string): Promise<void> {
+    this.#leave(device, reason);
+    this.#setState({ kind: 'starting' });
+    this.#rejectAll('distribution', new CancelledError());
+    this.#rejectAll(
+      'training',
+      new EngineError({
+        code: 'crashed',
+        message: `The training was lost with its device. ${this.#lost}`,
+        advice: 'The model and your document are as they were: train again once the engine is back.',
+      }),
+    );
+    await this.#end();
+    // Not when it was stopped meanwhile.
+    if (this.#state.kind === 'starting') {
+      this.#startIfOff();
+    }
   }
 
   #fail(problem: EngineProblem): void {
@@ -489,7 +560,6 @@ export class Engine implements EngineApi {
         break;
       }
       case 'scores': {
-        this.#crashes = 0;
         const pending = this.#pending.get(message.request);
         if (pending?.kind === 'score') {
           pending.listener.scores(message.from, message.scores, message.done);
@@ -511,7 +581,6 @@ export class Engine implements EngineApi {
         break;
       }
       case 'training': {
-        this.#crashes = 0;
         const pending = this.#pending.get(message.request);
         if (pending?.kind === 'training') {
           if (!pending.begun) {
@@ -553,7 +622,7 @@ export class Engine implements EngineApi {
 
   #loaded(message: Extract<FromHost, { type: 'loaded' }>): void {
     this.#try(undefined);
-    const { model, device, degraded } = message;
+    const { model, device, degraded = this.#lost } = message;
     const state: Ready = { kind: 'ready', model, device, ...(degraded === undefined ? {} : { degraded }) };
     this.#log(`${model.name} on ${device.provider} (${device.name}). ${device.reasons.join(' ')}`);
     // What waited for the model, or was under way when the last process died. Before the state is announced:
@@ -576,6 +645,11 @@ export class Engine implements EngineApi {
       this.#try(undefined);
       void this.#end();
       this.#fail(problem);
+      return;
+    }
+    const device = this.#deviceInUse();
+    if (device && MAYBE_THE_DEVICE.has(problem.code)) {
+      void this.#goOnWithout(device, `failed while it was in use. ${problem.message}`);
       return;
     }
     this.#settle(request)?.reject(new EngineError(problem));

@@ -186,14 +186,11 @@ export class LossMap implements TokenScores {
     }
   }
 
-  /** Totals over the scored tokens that begin in the UTF-16 range [start, end). */
-  totals(start = 0, end = Number.POSITIVE_INFINITY): LossTotals {
+  /** Totals over the scored tokens. */
+  totals(): LossTotals {
     let tokens = 0;
     let nats = 0;
-    for (let i = lowerBound(this.layout.starts, start); i < this.length; i++) {
-      if (this.layout.starts[i] >= end) {
-        break;
-      }
+    for (let i = 0; i < this.length; i++) {
       if (this.isScored(i)) {
         tokens++;
         nats += this.nats[i];
@@ -201,21 +198,6 @@ export class LossMap implements TokenScores {
     }
     return { tokens, nats };
   }
-}
-
-/** Index of the first entry that is ≥ value. */
-function lowerBound(sorted: Uint32Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle] < value) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
 }
 
 /** Index of the first entry that is > value. */

@@ -6,7 +6,7 @@ import { english } from '../../src/editor/localize';
 import { codeBlock, codeSpan, commandLink, escapeMarkdown } from '../../src/editor/markdown';
 import { type DocumentStanding, type StatusInput, statusText } from '../../src/editor/statusText';
 import { nextSurprise } from '../../src/editor/surprises';
-import { approximateTotals, exactTotals, sumOf } from '../../src/editor/totals';
+import { approximateTotals, exactTotals } from '../../src/editor/totals';
 import type { EngineState } from '../../src/engine/protocol';
 import { HEAT_BIN_COUNT } from '../../src/loss/heat';
 import { LossMap } from '../../src/loss/lossMap';
@@ -95,6 +95,19 @@ describe('status bar', () => {
     assert.deepEqual(status.rows[0].values, ['3.42 bits', '1.00 bits']);
   });
 
+  it('tells a selection without scores from an empty document', () => {
+    const none = { tokens: 0, nats: 0, bytes: 0 };
+    const part = { kind: 'part', characters: 96_000, of: 20_000_000, statistics: undefined } as const;
+    const of = (standing: DocumentStanding, selection?: typeof none) =>
+      statusText(
+        { ...input(standing), document: { ...input(standing).document!, totals: none, selection } },
+        english,
+      );
+    assert.equal(of(part, none).text, '$(flame) selection not scored · visible part $(selection)');
+    assert.match(of(part, none).label, /no scores in the selection/);
+    assert.equal(of(scored).text, '$(flame) empty');
+  });
+
   it('shows progress, and that numbers are approximate until the end', () => {
     assert.equal(
       statusText(input({ kind: 'scoring', done: 42, total: 100 }), english).text,
@@ -147,14 +160,23 @@ describe('status bar', () => {
 });
 
 describe('totals', () => {
-  it('counts the tokens that begin in a range, and the bytes of their text', () => {
+  it('counts the tokens that ranges touch, each once, and the bytes of their text', () => {
     const text = 'a\u00e9 bcd';
     const map = mapOf(['a', '\u00e9 ', 'bc', 'd'], [1, 2, 4, 8]);
     const textOf = (start: number, end: number) => text.slice(start, end);
-    assert.deepEqual(exactTotals(map, 0, 6, textOf), { tokens: 4, nats: 15, bytes: 7 });
-    // The token of offset 1 began before the range.
-    assert.deepEqual(exactTotals(map, 2, 5, textOf), { tokens: 1, nats: 4, bytes: 2 });
-    assert.deepEqual(exactTotals(map, 4, 5, textOf), { tokens: 0, nats: 0, bytes: 0 });
+    const totals = (...ranges: [start: number, end: number][]) =>
+      exactTotals(
+        map,
+        ranges.map(([start, end]) => ({ start, end })),
+        textOf,
+      );
+    assert.deepEqual(totals([0, 6]), { tokens: 4, nats: 15, bytes: 7 });
+    // A part of a token, and one more.
+    assert.deepEqual(totals([2, 5]), { tokens: 2, nats: 6, bytes: 5 });
+    assert.deepEqual(totals([4, 5]), { tokens: 1, nats: 4, bytes: 2 });
+    assert.deepEqual(totals([0, 1], [5, 6]), { tokens: 2, nats: 9, bytes: 2 });
+    // Two ranges in one token, not in their order.
+    assert.deepEqual(totals([4, 6], [3, 4]), { tokens: 2, nats: 12, bytes: 3 });
     // Of a text between them nothing is known.
     const { starts, ends } = map.layout;
     const layout = {
@@ -164,18 +186,36 @@ describe('totals', () => {
     };
     const parts = new LossMap(layout);
     parts.write(0, map);
-    assert.deepEqual(exactTotals(parts, 0, 20, textOf), { tokens: 4, nats: 15, bytes: undefined });
-    assert.deepEqual(
-      sumOf([
-        { tokens: 1, nats: 2, bytes: 3 },
-        { tokens: 1, nats: 2, bytes: undefined },
-      ]),
-      { tokens: 2, nats: 4, bytes: undefined },
+    assert.deepEqual(exactTotals(parts, [{ start: 0, end: 20 }], textOf), {
+      tokens: 4,
+      nats: 15,
+      bytes: undefined,
+    });
+    assert.deepEqual(exactTotals(parts, [{ start: 5, end: 9 }], textOf), { tokens: 0, nats: 0, bytes: 0 });
+  });
+
+  it('counts a character that two tokens share once', () => {
+    const map = new LossMap(
+      {
+        starts: Uint32Array.of(0, 1),
+        ends: Uint32Array.of(2, 3),
+        ids: new Uint32Array(2),
+        pageStarts: Uint32Array.of(0),
+        pageContexts: Int32Array.of(0),
+      },
+      mapOf(['x', 'x'], [1, 2]),
     );
+    const ranges = [
+      { start: 0, end: 1 },
+      { start: 2, end: 3 },
+    ];
+    const textOf = (start: number, end: number) => 'a\u00e9b'.slice(start, end);
+    assert.deepEqual(exactTotals(map, ranges, textOf), { tokens: 2, nats: 3, bytes: 4 });
   });
 
   it('does not call an unfinished range complete', () => {
-    assert.equal(exactTotals(mapOf(['a', 'b'], [1, Number.NaN]), 0, 2, () => 'ab').bytes, undefined);
+    const map = mapOf(['a', 'b'], [1, Number.NaN]);
+    assert.equal(exactTotals(map, [{ start: 0, end: 2 }], () => 'ab').bytes, undefined);
   });
 
   it('fills gaps with older scores while a document is scored again', () => {

@@ -35,8 +35,30 @@ describe('engine', function () {
     return created;
   }
 
+  const folders: string[] = [];
+
+  /** An engine whose process is a script that takes each message to a function: for what cannot be had here. */
+  async function engineOf(receive: string): Promise<Engine> {
+    const folder = await mkdtemp(join(tmpdir(), 'surprisal-engine-'));
+    folders.push(folder);
+    const hostPath = join(folder, 'host.cjs');
+    await writeFile(
+      hostPath,
+      `process.on('message', ({ type }) => type === 'shutdown' && process.exit(0));
+      process.on('message', ${receive});`,
+    );
+    const created = new Engine({ hostPath, settings: TINY });
+    engines.push(created);
+    return created;
+  }
+
+  /** What such a process says of its device. */
+  const deviceOf = (provider: string) =>
+    JSON.stringify({ provider, name: 'none', threads: 1, reasons: [] as string[] });
+
   afterEach(async () => {
     await Promise.all(engines.splice(0).map((created) => created.stop()));
+    await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
   });
 
   it('goes from off over starting and loading to ready, and back to off', async () => {
@@ -243,7 +265,7 @@ describe('engine', function () {
     await assert.rejects(created.ensureReady(), (error: unknown) => {
       assert.ok(error instanceof EngineError);
       assert.equal(error.problem.code, 'crashed');
-      assert.match(error.problem.message, /code 3, 3 times/);
+      assert.match(error.problem.message, /code 3\. It has failed 3 times/);
       return true;
     });
     assert.equal(states.filter((state) => state.kind === 'failed').length, 1);
@@ -260,29 +282,107 @@ describe('engine', function () {
     }
   });
 
-  it('leaves the faster form of the model out once it has cost the process its life', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'surprisal-engine-'));
-    // There is no way to run out of memory here: this one ends as if the system had ended it.
-    const host = join(folder, 'host.cjs');
-    await writeFile(
-      host,
-      `process.on('message', ({ type, request, excluded }) => {
+  it('stops, too, when every process gives some scores before it crashes', async () => {
+    const created = await engineOf(`({ type, request }) => {
+      if (type === 'load') {
+        process.send({ type: 'loaded', request, model: {}, device: ${deviceOf('cpu')} });
+      } else if (type === 'score') {
+        const empty = new Uint32Array(0);
+        const layout = { starts: empty, ends: empty, ids: empty, pageStarts: empty, pageContexts: new Int32Array(0) };
+        const none = new Float32Array(0);
+        const scores = { nats: none, entropy: none, varentropy: none, rank: empty };
+        process.send({ type: 'layout', request, layout });
+        process.send({ type: 'scores', request, from: 0, scores, done: 0 }, () => process.exit(4));
+      }
+    }`);
+    let layouts = 0;
+    const scored = created.score('a', 'x', [], { layout: () => layouts++, scores: () => {} });
+    await assert.rejects(scored, (error: unknown) => {
+      assert.ok(error instanceof EngineError);
+      assert.match(error.problem.message, /code 4\. It has failed 3 times/);
+      return true;
+    });
+    assert.equal(layouts, 3);
+  });
+
+  it('says that its process cannot be started', async () => {
+    const node = process.execPath;
+    const created = engine();
+    process.execPath = join(ROOT, 'no-node');
+    try {
+      await assert.rejects(created.ensureReady(), (error: unknown) => {
+        assert.ok(error instanceof EngineError);
+        assert.match(error.problem.message, /could not be started .*ENOENT/);
+        return true;
+      });
+    } finally {
+      process.execPath = node;
+    }
+    await created.restart();
+    assert.ok((await scoreText(created, 'a', 'x = 1')).map.complete);
+  });
+
+  for (const [how, fails, reason] of [
+    ['ends the process', 'process.exit(5)', 'the process ended with code 5 while it was in use.'],
+    [
+      'throws',
+      `process.send({ type: 'problem', request, problem: { code: 'internal', message: 'It was lost.', advice: '' } })`,
+      'failed while it was in use. It was lost.',
+    ],
+  ] as const) {
+    it(`goes on on the CPU, and says so, when a GPU ${how} that has worked`, async () => {
+      // There is no GPU here to be lost.
+      const created = await engineOf(`({ type, request, excluded }) => {
         if (type === 'load') {
-          const device = { provider: 'cpu', name: 'none', threads: 1, reasons: [excluded.faster ?? ''] };
+          this.onCpu = excluded.webgpu !== undefined;
+          const device = this.onCpu ? ${deviceOf('cpu')} : ${deviceOf('webgpu')};
+          device.reasons.push('' + excluded.webgpu);
           process.send({ type: 'loaded', request, model: {}, device });
-          const trial = excluded.faster === undefined ? 'faster' : undefined;
-          process.send({ type: 'trying', trial }, () => {
-            if (trial) {
-              process.kill(process.pid, 'SIGKILL');
-            }
-          });
-        } else if (type === 'shutdown') {
-          process.exit(0);
+        } else if (type === 'score' && !this.onCpu) {
+          ${fails};
+        } else if (type === 'score') {
+          process.send({ type: 'scored', request, statistics: { seconds: 1, tokensRun: 0, pagesCached: 0, pages: 0 } });
         }
-      });`,
-    );
-    const created = new Engine({ hostPath: host, settings: TINY });
-    engines.push(created);
+      }`);
+      const explained = created.ensureReady().then(() => created.distributions('a', 1, [0], 1));
+      const statistics = created.score('a', 'x', [], { layout: () => {}, scores: () => {} });
+      await assert.rejects(explained, CancelledError);
+      assert.equal((await statistics).seconds, 1);
+      const { state } = created;
+      assert.ok(state.kind === 'ready' && state.device.provider === 'cpu');
+      assert.deepEqual(state.device.reasons, [reason]);
+      assert.equal(state.degraded, `WebGPU: ${reason}`);
+      await created.restart();
+      const again = created.state;
+      assert.ok(again.kind === 'ready' && again.device.provider === 'webgpu' && again.degraded === undefined);
+    });
+  }
+
+  it('stays off when it is stopped while it restarts', async () => {
+    const created = engine();
+    await created.ensureReady();
+    const restarted = created.restart();
+    await created.stop();
+    await assert.rejects(restarted, CancelledError);
+    assert.equal(created.state.kind, 'off');
+    assert.equal(created.processId, undefined);
+  });
+
+  it('leaves the faster form of the model out once it has cost the process its life', async () => {
+    // There is no way to run out of memory here: this one ends as if the system had ended it.
+    const created = await engineOf(`({ type, request, excluded }) => {
+      if (type === 'load') {
+        const device = ${deviceOf('cpu')};
+        device.reasons.push(excluded.faster ?? '');
+        process.send({ type: 'loaded', request, model: {}, device });
+        const trial = excluded.faster === undefined ? 'faster' : undefined;
+        process.send({ type: 'trying', trial }, () => {
+          if (trial) {
+            process.kill(process.pid, 'SIGKILL');
+          }
+        });
+      }
+    }`);
     const said: string[] = [];
     await new Promise<void>((resolve) => {
       created.onDidChangeState((state) => {
@@ -299,7 +399,6 @@ describe('engine', function () {
     assert.deepEqual(said, ['', `the process ${how} while float32 ones were loaded.`]);
     await created.restart();
     assert.equal(said[2], '', 'who restarts it wants it tried again');
-    await rm(folder, { recursive: true, force: true });
   });
 
   it('names what is wrong with a model folder, and goes on with a good one', async () => {
