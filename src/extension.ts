@@ -8,6 +8,7 @@ import { engineSettings } from './editor/engineSettings';
 import { Heatmap } from './editor/heatmap';
 import { HeatTypes } from './editor/heatTypes';
 import { TokenHover } from './editor/hover';
+import { IdleStop } from './editor/idle';
 import { CONTEXTS } from './editor/keys';
 import { LegendView } from './editor/legend';
 import { Log } from './editor/log';
@@ -47,9 +48,11 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const legend = new LegendView(types);
   const trainings = new Trainings(scores, started, log);
   const source = new EditorPanelSource(scores, started, current, trainings, heatmap);
-  const panels = new ExplainerPanels(context.extensionUri, source, (isPinned) => {
-    void vscode.commands.executeCommand('setContext', CONTEXTS.panelPinned, isPinned);
+  const panels = new ExplainerPanels(context.extensionUri, source, ({ canPin, canUnpin }) => {
+    void vscode.commands.executeCommand('setContext', CONTEXTS.canPinPanel, canPin);
+    void vscode.commands.executeCommand('setContext', CONTEXTS.canUnpinPanel, canUnpin);
   });
+  const idleStop = new IdleStop(started, () => scores.isWanted || trainings.isRunning);
   const menu = new Menu(scores, started, heatmap, current, statusBar);
   const navigator = new Navigator(scores, current);
   const api = new Api(scores, drawing, trainings, panels);
@@ -62,11 +65,13 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       }
     }),
     ...[
+      idleStop,
       api,
       panels,
       source,
       trainings,
       legend,
+      navigator,
       wholeProgress,
       statusBar,
       hover,

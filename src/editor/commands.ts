@@ -42,6 +42,11 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
         // The status bar shows the failure; the log keeps it.
         log.error(messageOf(error));
       }),
+    [COMMANDS.stopEngine]: async () => {
+      // With the heatmap on the next keystroke would start it again.
+      await heatmap.turn(false);
+      await engine.stop();
+    },
     [COMMANDS.showLog]: () => log.show(),
   };
   return vscode.Disposable.from(

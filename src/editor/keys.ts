@@ -41,12 +41,15 @@ export const COMMANDS = {
   nextSurprise: 'surprisal.nextSurprise',
   previousSurprise: 'surprisal.previousSurprise',
   restartEngine: 'surprisal.restartEngine',
+  stopEngine: 'surprisal.stopEngine',
   showLog: 'surprisal.showLog',
 } as const;
 
 /** Context keys for `when` clauses. */
 export const CONTEXTS = {
   heatmapOn: 'surprisal.heatmapOn',
-  /** The active explainer panel is pinned. */
-  panelPinned: 'surprisal.panelPinned',
+  /** There is an explainer panel to pin; the active one, if one is active. */
+  canPinPanel: 'surprisal.canPinPanel',
+  /** There is one to release. */
+  canUnpinPanel: 'surprisal.canUnpinPanel',
 } as const;

@@ -165,6 +165,17 @@ export class Menu {
         t('End the model\u2019s process and start it anew'),
         COMMANDS.restartEngine,
       ),
+      ...(engine.kind === 'off'
+        ? []
+        : [
+            command(
+              t('$(debug-stop) Stop Engine'),
+              t(
+                'Turn the heatmap off and give the model\u2019s memory back, until there is something to score again',
+              ),
+              COMMANDS.stopEngine,
+            ),
+          ]),
       {
         label: t('$(settings-gear) Open Settings'),
         detail: t('Model, device, threads, memory, delay, unit'),

@@ -1,6 +1,6 @@
 /** Jumps from one surprising token to the next. */
 import * as vscode from 'vscode';
-import type { LossMap, Unit } from '../loss/lossMap';
+import type { Unit } from '../loss/lossMap';
 import { formatSurprisal } from '../loss/units';
 import { quoteVisible } from '../text/visible';
 import { setting } from './configuration';
@@ -13,62 +13,98 @@ const t = vscode.l10n.t;
 /** How long a surprisal is announced in the status bar, in milliseconds. */
 const ANNOUNCEMENT = 6000;
 
+type Direction = 'next' | 'previous';
+
 /** The commands that go to the next and to the previous surprising token. */
-export class Navigator {
+export class Navigator implements vscode.Disposable {
   readonly #scores: DocumentScores;
   readonly #current: CurrentEditor;
+  /** Gives up the jump that waits for scores, if there is one. */
+  #abandon: (() => void) | undefined;
 
   constructor(scores: DocumentScores, current: CurrentEditor) {
     this.#scores = scores;
     this.#current = current;
   }
 
-  /** Selects the surprising token after, or before, the cursor, and says how surprising it is. */
-  async go(direction: 'next' | 'previous'): Promise<void> {
+  /**
+   * Selects the surprising token after, or before, the cursor, and says how surprising it is. Where that has no scores
+   * yet, it waits for them, unless the user goes on working meanwhile.
+   */
+  async go(direction: Direction): Promise<void> {
+    this.#abandon?.();
     const editor = this.#current.editor;
     if (!editor) {
       void vscode.window.showInformationMessage(t('Open a file first.'));
       return;
     }
-    const losses = await this.#losses(editor.document);
-    if (!losses) {
+    let unit: Unit | 'unknown' | undefined = this.#look(editor, direction);
+    if (unit === 'unknown') {
+      unit = await vscode.window.withProgress(
+        { location: vscode.ProgressLocation.Window, title: t('Surprisal: scoring …') },
+        () => this.#wait(editor, direction),
+      );
+    }
+    if (unit === 'unknown') {
       return;
     }
-    const { document, selection } = editor;
-    const unit = nextSurprise(
-      losses,
-      document.offsetAt(selection.start),
-      document.offsetAt(selection.end),
-      direction,
-    );
-    if (!unit) {
+    if (unit) {
+      this.#select(editor, unit);
+    } else {
       void vscode.window.showInformationMessage(
-        this.#scores.get(document.uri)?.complete
+        this.#scores.get(editor.document.uri)?.complete
           ? t('No token of this document has {0} bits or more.', SURPRISING_BITS)
           : t('No token that is scored so far has {0} bits or more.', SURPRISING_BITS),
       );
-      return;
     }
-    this.#select(editor, unit);
   }
 
-  /** The document's scores: those that are there, else new ones. */
-  async #losses(document: vscode.TextDocument): Promise<LossMap | undefined> {
+  dispose(): void {
+    this.#abandon?.();
+  }
+
+  #look({ document, selection }: vscode.TextEditor, direction: Direction): Unit | 'unknown' | undefined {
     const { losses, trained } = this.#scores.get(document.uri) ?? {};
-    if (losses && losses.scored > 0) {
-      // The jumps go to what the heatmap shows.
-      return trained ?? losses;
-    }
-    try {
-      const state = await vscode.window.withProgress(
-        { location: vscode.ProgressLocation.Window, title: t('Surprisal: scoring …') },
-        () => this.#scores.scorePart(document),
+    // The jumps go to what the heatmap shows.
+    const shown = trained ?? losses;
+    const { start, end } = selection;
+    return shown
+      ? nextSurprise(shown, document.offsetAt(start), document.offsetAt(end), direction)
+      : 'unknown';
+  }
+
+  /** Has the document scored up to where the next token is. @returns `unknown` when that was given up */
+  #wait(editor: vscode.TextEditor, direction: Direction): Promise<Unit | 'unknown' | undefined> {
+    const { document } = editor;
+    return new Promise((resolve) => {
+      const subscriptions: vscode.Disposable[] = [];
+      const settle = (unit: Unit | 'unknown' | undefined) => {
+        vscode.Disposable.from(...subscriptions).dispose();
+        if (this.#abandon === abandon) {
+          this.#abandon = undefined;
+        }
+        resolve(unit);
+      };
+      const abandon = () => settle('unknown');
+      this.#abandon = abandon;
+      subscriptions.push(
+        this.#scores.onDidChange((changed) => {
+          const unit = changed === document ? this.#look(editor, direction) : 'unknown';
+          if (unit !== 'unknown') {
+            settle(unit);
+          }
+        }),
+        // Whoever moves the cursor, types or goes elsewhere wants to stay there.
+        this.#current.onDidChange(abandon),
+        vscode.workspace.onDidChangeTextDocument(({ document: changed, contentChanges }) => {
+          if (changed === document && contentChanges.length > 0) {
+            abandon();
+          }
+        }),
       );
-      return state.losses;
-    } catch {
-      // The status bar says what went wrong.
-      return undefined;
-    }
+      // Should it fail, the status bar says why.
+      this.#scores.scorePart(document).then(() => settle(this.#look(editor, direction)), abandon);
+    });
   }
 
   #select(editor: vscode.TextEditor, unit: Unit): void {

@@ -13,7 +13,7 @@ const leftOut = new Set([
   'chatSessionInput',
   'vscode-chat-input',
   'vscode-chat-code-block',
-  'chatEditingSnapshotScheme',
+  'chat-editing-snapshot-text-model',
   'search-editor',
   'walkThrough',
   'walkThroughSnippet',

@@ -226,6 +226,11 @@ export class DocumentScores implements vscode.Disposable {
     this.#reconcile();
   }
 
+  /** Whether there is a document that is to be scored, or to be explained: one that is shown, or that somebody waits for. */
+  get isWanted(): boolean {
+    return [...this.#entries.values()].some((entry) => this.#isWanted(entry));
+  }
+
   /** What is known about a document; undefined when nobody has asked for it yet. */
   get(uri: vscode.Uri): DocumentState | undefined {
     return this.#entries.get(uri.toString());
@@ -422,6 +427,9 @@ export class DocumentScores implements vscode.Disposable {
     }
     if (isBehind(entry) && !entry.problem && !entry.run && !entry.timer) {
       void this.#run(entry);
+    } else if (entry.losses && this.#engineState === 'off') {
+      // It was stopped while nothing was wanted of it. Explaining the scores takes a process that has seen the text.
+      this.#engine.ensureReady().catch((error: unknown) => this.#log.error(messageOf(error)));
     }
   }
 

@@ -49,6 +49,11 @@ export class Trainings implements vscode.Disposable {
     this.#subscriptions = [this.#changed, scores.onDidChange((document) => this.#scoresChanged(document))];
   }
 
+  /** Whether there is a training under way. */
+  get isRunning(): boolean {
+    return [...this.#trainings.values()].some(({ state }) => state === 'running');
+  }
+
   /** A document's training; the same object until something about it changes. */
   get(document: vscode.TextDocument): PanelTraining | undefined {
     const training = this.#trainings.get(document);

@@ -4,6 +4,12 @@ import { ExplainerPanel, TITLE } from './panel';
 import { pinFrom } from './pin';
 import type { PanelSource } from './source';
 
+/** What the commands to pin and to unpin would find; of the active panel, if one is active. */
+export interface Pinning {
+  readonly canPin: boolean;
+  readonly canUnpin: boolean;
+}
+
 /**
  * The explainer panels. One that is not pinned follows the cursor; there can be as many pinned ones as one likes.
  * Create it once, when the extension is activated.
@@ -17,18 +23,18 @@ export class ExplainerPanels implements vscode.Disposable {
   readonly #serializer: vscode.Disposable;
   /** In the order in which they were active, the latest one last. */
   #panels: ExplainerPanel[] = [];
-  readonly #tellPinned: (isPinned: boolean) => void;
-  #isPinnedTold: boolean | undefined;
+  readonly #tellPinning: (pinning: Pinning) => void;
+  #pinningTold: Pinning | undefined;
 
   /**
    * @param extensionUri the extension's folder; the pages may read its `dist` folder only
    * @param source the rest of the extension
-   * @param tellPinned takes over whether the active panel is pinned, for `when` clauses
+   * @param tellPinning takes over what can be pinned, for `when` clauses
    */
-  constructor(extensionUri: vscode.Uri, source: PanelSource, tellPinned: (isPinned: boolean) => void) {
+  constructor(extensionUri: vscode.Uri, source: PanelSource, tellPinning: (pinning: Pinning) => void) {
     this.#extensionUri = extensionUri;
     this.#source = source;
-    this.#tellPinned = tellPinned;
+    this.#tellPinning = tellPinning;
     this.#serializer = vscode.window.registerWebviewPanelSerializer(ExplainerPanels.viewType, {
       deserializeWebviewPanel: async (panel, kept: unknown) => {
         this.#adopt(panel, kept);
@@ -54,16 +60,18 @@ export class ExplainerPanels implements vscode.Disposable {
 
   /** Pins a panel to its token, or releases it: the active one, else the one that was active or opened last. */
   pin(pinned: boolean): void {
-    const candidates = this.#panels.filter((panel) => panel.pinned !== pinned);
-    const panel =
-      this.#panels.find(({ active }) => active) ??
-      candidates.findLast(({ visible }) => visible) ??
-      candidates.at(-1);
+    const panel = this.#pinnable(pinned);
     if (panel) {
       panel.pin(pinned);
-    } else {
-      void vscode.window.showInformationMessage(vscode.l10n.t('Open the explainer panel first.'));
+      return;
     }
+    void vscode.window.showInformationMessage(
+      this.#panels.length === 0
+        ? vscode.l10n.t('Open the explainer panel first.')
+        : pinned
+          ? vscode.l10n.t('The explainer panel is pinned already.')
+          : vscode.l10n.t('The explainer panel is not pinned.'),
+    );
   }
 
   dispose(): void {
@@ -71,6 +79,13 @@ export class ExplainerPanels implements vscode.Disposable {
     for (const panel of [...this.#panels]) {
       panel.dispose();
     }
+  }
+
+  /** The panel that can be pinned, or released: the active one, if there is one. */
+  #pinnable(pinned: boolean): ExplainerPanel | undefined {
+    const active = this.#panels.find((panel) => panel.active);
+    const candidates = (active ? [active] : this.#panels).filter((panel) => panel.pinned !== pinned);
+    return candidates.findLast(({ visible }) => visible) ?? candidates.at(-1);
   }
 
   #adopt(webviewPanel: vscode.WebviewPanel, kept?: unknown): void {
@@ -90,10 +105,12 @@ export class ExplainerPanels implements vscode.Disposable {
   }
 
   #tell(): void {
-    const isPinned = this.#panels.find(({ active }) => active)?.pinned ?? false;
-    if (isPinned !== this.#isPinnedTold) {
-      this.#isPinnedTold = isPinned;
-      this.#tellPinned(isPinned);
+    const canPin = this.#pinnable(true) !== undefined;
+    const canUnpin = this.#pinnable(false) !== undefined;
+    const told = this.#pinningTold;
+    if (canPin !== told?.canPin || canUnpin !== told.canUnpin) {
+      this.#pinningTold = { canPin, canUnpin };
+      this.#tellPinning(this.#pinningTold);
     }
   }
 }

@@ -405,6 +405,83 @@ describe('the extension in a real extension host', function () {
     await drawn(document);
   });
 
+  it('follows edits that leave fewer lines than are on screen, and their undoing', async () => {
+    const { document } = await show('inventory.ts');
+    await configure('heatmap.enabled', true);
+    await drawn(document);
+    const editor = vscode.window.activeTextEditor!;
+    await until(() => editor.visibleRanges[0].end.line > 3, 'lines on screen');
+    const lines = document.lineCount;
+    await edit(document, 0, document.getText().length, 'let total = 0;\n');
+    assert.equal((await drawn(document)).ends.at(-1), 15);
+    await vscode.commands.executeCommand('undo');
+    assert.equal(document.lineCount, lines);
+    await drawn(document);
+    await vscode.commands.executeCommand('redo');
+    assert.equal((await drawn(document)).ends.at(-1), 15);
+    await edit(document, 0, document.getText().length, '');
+    await until(() => api.losses(document.uri)?.complete === true, 'the scores of nothing');
+    await until(
+      () => !api.decorations(document.uri)?.bins.some(({ length }) => length > 0),
+      'no colours left',
+    );
+  });
+
+  it('keeps the scores of a document that gets another language, and goes on with them', async () => {
+    const editor = await show('statistics.py');
+    const { document } = editor;
+    await configure('heatmap.enabled', true);
+    const before = await drawn(document);
+    const page = await openPage();
+    await page.shows(document, 0);
+    await vscode.languages.setTextDocumentLanguage(document, 'plaintext');
+    assert.equal(document.languageId, 'plaintext');
+    assert.deepEqual(api.losses(document.uri)?.nats, before.nats);
+    assert.ok(api.decorations(document.uri));
+    const { state } = page;
+    await edit(document, 0, 0, '# An edit\n');
+    await drawn(document);
+    await until(() => page.state !== state, 'the panel goes on');
+    await page.shows(document, document.offsetAt(editor.selection.active));
+    await vscode.languages.setTextDocumentLanguage(document, 'python');
+  });
+
+  it('keeps the scores when a setting changes to what it was', async () => {
+    const { document } = await show('origin.md');
+    const losses = await api.score(document);
+    const seen: boolean[] = [];
+    const changed = vscode.workspace.onDidChangeConfiguration((event) => {
+      seen.push(event.affectsConfiguration(`${SECTION}.threads`));
+    });
+    // To the default, spelt out.
+    await configure('threads', DEFAULTS.threads);
+    await configure('threads', undefined);
+    await until(() => seen.length > 0, 'the event').catch(() => {});
+    changed.dispose();
+    assert.equal(api.losses(document.uri)?.nats, losses.nats);
+  });
+
+  it('stops the engine on request, and starts it again for what is to be explained', async () => {
+    const { document } = await show('statistics.py');
+    await configure('heatmap.enabled', true);
+    const before = await drawn(document);
+    await vscode.commands.executeCommand(COMMANDS.stopEngine);
+    assert.equal(vscode.workspace.getConfiguration(SECTION).get('heatmap.enabled'), false);
+    await until(() => api.decorations(document.uri) === undefined, 'colours taken away');
+    assert.deepEqual(api.losses(document.uri)?.nats, before.nats);
+    await configure('heatmap.enabled', true);
+    // The scores are there; the model's process comes back for the alternatives.
+    const at = document.getText().indexOf('proprosed') + 2;
+    await until(() => api.decorations(document.uri) !== undefined, 'colours');
+    let hover = '';
+    for (const deadline = Date.now() + 60_000; Date.now() < deadline && !hover.includes('expected here'); ) {
+      hover = (await hoverTexts(document, at)).join('\n');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.match(hover, /What the model expected here:/);
+    assertSameScores(await drawn(document), before);
+  });
+
   it('scores an empty document', async () => {
     const document = await vscode.workspace.openTextDocument({ content: '' });
     assert.equal((await api.score(document)).nats.length, 0);
@@ -452,6 +529,28 @@ describe('the extension in a real extension host', function () {
     assert.deepEqual(visited, expected);
     await vscode.commands.executeCommand(COMMANDS.previousSurprise);
     assert.equal(editor.document.offsetAt(editor.selection.start), expected.at(-1));
+  });
+
+  it('does not go to a surprising token once the user has gone on working', async () => {
+    const editor = await show('statistics.py');
+    const { document } = editor;
+    moveTo(editor, 0);
+    for (const goOn of [
+      () => moveTo(editor, 7),
+      () => edit(document, 0, 0, 'x'),
+      () => show('origin.md'),
+    ] as (() => unknown)[]) {
+      // Nothing is scored yet, and nothing will be before the engine is back.
+      await vscode.commands.executeCommand(COMMANDS.stopEngine);
+      await configure('threads', 1);
+      await configure('threads', undefined);
+      const jump = vscode.commands.executeCommand(COMMANDS.nextSurprise);
+      await goOn();
+      const { selection } = editor;
+      await jump;
+      await api.score(document);
+      assert.deepEqual(editor.selection, selection);
+    }
   });
 
   it('explains the token under the cursor, with its logits', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { COMMANDS, DEFAULTS, SECTION } from '../../src/editor/keys';
+import { COMMANDS, CONTEXTS, DEFAULTS, SECTION } from '../../src/editor/keys';
 import { isScorable, LEGEND_SCHEME } from '../../src/editor/scorable';
 import { DEVICE_CHOICES } from '../../src/engine/protocol';
 
@@ -24,6 +24,11 @@ describe('names that package.json contributes', () => {
     assert.deepEqual(properties['surprisal.device'].enum, DEVICE_CHOICES);
   });
 
+  it('has every context key that a condition asks for', () => {
+    const conditions = JSON.stringify(contributes.menus).match(/surprisal\.(can|heatmapOn)\w*/g) ?? [];
+    assert.deepEqual(new Set(conditions), new Set<string>(Object.values(CONTEXTS)));
+  });
+
   it('offers in menus only commands that there are', () => {
     const ids = new Set<string>(Object.values(COMMANDS));
     for (const entries of Object.values<{ command: string }[]>(contributes.menus)) {
@@ -43,7 +48,13 @@ describe('documents worth scoring', () => {
   });
 
   it('leaves out output, input boxes and the legend', () => {
-    for (const scheme of ['output', 'vscode-scm', 'comment', LEGEND_SCHEME]) {
+    for (const scheme of [
+      'output',
+      'vscode-scm',
+      'comment',
+      'chat-editing-snapshot-text-model',
+      LEGEND_SCHEME,
+    ]) {
       assert.ok(!isScorable({ scheme, path: '/a' }), scheme);
     }
     assert.ok(!isScorable({ scheme: 'debug', path: 'replinput' }));

@@ -351,14 +351,49 @@ describe('hover', () => {
 
 describe('surprising tokens', () => {
   const losses = mapOf(['a', 'b', 'c', 'd'], [10, 1, 7, 2]);
+  const startOf = (unit: ReturnType<typeof nextSurprise>) => (typeof unit === 'object' ? unit.start : unit);
 
   it('goes on after the selection and around the end', () => {
-    assert.equal(nextSurprise(losses, 0, 0, 'next')?.start, 0);
-    assert.equal(nextSurprise(losses, 0, 1, 'next')?.start, 2);
-    assert.equal(nextSurprise(losses, 2, 3, 'next')?.start, 0);
-    assert.equal(nextSurprise(losses, 2, 3, 'previous')?.start, 0);
-    assert.equal(nextSurprise(losses, 0, 1, 'previous')?.start, 2);
+    assert.equal(startOf(nextSurprise(losses, 0, 0, 'next')), 0);
+    assert.equal(startOf(nextSurprise(losses, 0, 1, 'next')), 2);
+    assert.equal(startOf(nextSurprise(losses, 2, 3, 'next')), 0);
+    assert.equal(startOf(nextSurprise(losses, 4, 4, 'next')), 0);
+    assert.equal(startOf(nextSurprise(losses, 2, 3, 'previous')), 0);
+    assert.equal(startOf(nextSurprise(losses, 0, 1, 'previous')), 2);
+    assert.equal(startOf(nextSurprise(losses, 4, 4, 'previous')), 2);
     assert.equal(nextSurprise(mapOf(['a'], [1]), 0, 0, 'next'), undefined);
+    assert.equal(nextSurprise(mapOf([], []), 0, 0, 'previous'), undefined);
+  });
+
+  it('does not pass by what has no scores yet', () => {
+    const some = mapOf(['a', 'b', 'c', 'd'], [10, Number.NaN, 7, 2]);
+    assert.equal(startOf(nextSurprise(some, 0, 0, 'next')), 0);
+    assert.equal(startOf(nextSurprise(some, 0, 1, 'next')), 'unknown');
+    assert.equal(startOf(nextSurprise(some, 2, 2, 'next')), 2);
+    assert.equal(startOf(nextSurprise(some, 2, 2, 'previous')), 'unknown');
+    assert.equal(startOf(nextSurprise(some, 1, 1, 'previous')), 0);
+  });
+
+  it('finds what a search through all units finds', () => {
+    const texts = fc.array(
+      fc.record({ nats: fc.constantFrom(0.5, 6, 9), length: fc.integer({ min: 1, max: 3 }) }),
+    );
+    fc.assert(
+      fc.property(texts, fc.nat(20), fc.nat(3), (tokens, from, selected) => {
+        const map = mapOf(
+          tokens.map(({ length }) => 'x'.repeat(length)),
+          tokens.map(({ nats }) => nats),
+        );
+        const length = map.layout.ends.at(-1) ?? 0;
+        const start = Math.min(from, length);
+        const end = Math.min(start + selected, length);
+        const surprises = [...map.units()].filter(({ nats }) => nats / Math.LN2 >= 8);
+        const ahead = surprises.find((unit) => (start === end ? unit.start >= start : unit.start > start));
+        const behind = surprises.findLast((unit) => unit.start < start);
+        assert.deepEqual(nextSurprise(map, start, end, 'next'), ahead ?? surprises[0]);
+        assert.deepEqual(nextSurprise(map, start, end, 'previous'), behind ?? surprises.at(-1));
+      }),
+    );
   });
 });
 
