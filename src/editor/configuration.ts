@@ -1,11 +1,22 @@
 /** Reads and writes the extension's settings by their typed names. */
 import * as vscode from 'vscode';
-import { SECTION, type Settings } from './keys';
+import { DEFAULTS, SECTION, type Settings, usable } from './keys';
 
 /** The value of a setting. */
 export function setting<Name extends keyof Settings>(name: Name): Settings[Name] {
-  // package.json gives every setting a default, so there is always a value.
-  return vscode.workspace.getConfiguration(SECTION).get<Settings[Name]>(name) as Settings[Name];
+  return usable(name, vscode.workspace.getConfiguration(SECTION).get<unknown>(name));
+}
+
+/** One sentence about each setting whose value cannot be used. */
+export function unusableSettings(): string[] {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  return (Object.keys(DEFAULTS) as (keyof Settings)[]).flatMap((name) => {
+    const value = configuration.get<unknown>(name);
+    const used = usable(name, value);
+    return used === value
+      ? []
+      : [`${SECTION}.${name} cannot be ${JSON.stringify(value)}; ${JSON.stringify(used)} is used.`];
+  });
 }
 
 /** Writes a setting where it is set already: in the workspace if it is set there, else for the user. */

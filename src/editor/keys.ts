@@ -1,6 +1,12 @@
 /** The names that package.json contributes, typed; a unit test holds the two together. No vscode import. */
-import { DEFAULT_CACHE_SIZE, type DeviceChoice, type WeightsChoice } from '../engine/protocol';
-import type { InformationUnit } from '../loss/units';
+import {
+  DEFAULT_CACHE_SIZE,
+  DEVICE_CHOICES,
+  type DeviceChoice,
+  type WeightsChoice,
+} from '../engine/protocol';
+import { INFORMATION_UNITS, type InformationUnit } from '../loss/units';
+import { WEIGHTS_CHOICES } from '../model/devices';
 
 /** The section of all settings. */
 export const SECTION = 'surprisal';
@@ -28,6 +34,38 @@ export const DEFAULTS: Settings = {
   weights: 'auto',
   'cache.size': DEFAULT_CACHE_SIZE,
 };
+
+/** The values of the settings that have a choice of them. */
+export const CHOICES: { readonly [Name in keyof Settings]?: readonly Settings[Name][] } = {
+  unit: INFORMATION_UNITS,
+  device: DEVICE_CHOICES,
+  weights: WEIGHTS_CHOICES,
+};
+
+/** The smallest and the largest value of the settings that are numbers. Those are whole but for the delay. */
+export const LIMITS: { readonly [Name in keyof Settings]?: readonly [least: number, most: number] } = {
+  delay: [0, 10_000],
+  threads: [0, 256],
+  'cache.size': [64, 65_536],
+};
+
+/** A setting's value as the code can rely on it: VS Code marks one that cannot be used, and passes it on all the same. */
+export function usable<Name extends keyof Settings>(name: Name, value: unknown): Settings[Name] {
+  const fallback: unknown = DEFAULTS[name];
+  let used = fallback;
+  const choices: readonly unknown[] | undefined = CHOICES[name];
+  const limits = LIMITS[name];
+  if (choices) {
+    used = choices.includes(value) ? value : fallback;
+  } else if (limits) {
+    const isNumber = typeof value === 'number' && Number.isFinite(value);
+    const within = isNumber ? Math.min(Math.max(value, limits[0]), limits[1]) : fallback;
+    used = name === 'delay' ? within : Math.trunc(within as number);
+  } else if (typeof value === typeof fallback) {
+    used = value;
+  }
+  return used as Settings[Name];
+}
 
 /** Every command. */
 export const COMMANDS = {

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import type { DeviceInfo } from '../engine/protocol';
-import { formatCount, type InformationUnit } from '../loss/units';
+import { formatCount, INFORMATION_UNITS, type InformationUnit } from '../loss/units';
 import { setting, writeSetting } from './configuration';
 import type { CurrentEditor } from './current';
 import { COMMANDS, SECTION } from './keys';
@@ -13,9 +13,6 @@ import { SURPRISING_BITS } from './surprises';
 import type { HeatmapSwitch } from './switch';
 
 const t = vscode.l10n.t;
-
-/** The units in the order in which the menu offers them. */
-const UNITS: readonly InformationUnit[] = ['bits', 'nats', 'hartleys'];
 
 interface MenuItem extends vscode.QuickPickItem {
   readonly run?: () => unknown;
@@ -62,7 +59,7 @@ export class Menu {
   #views(): MenuItem[] {
     const { on } = this.#heatmap;
     const unit = setting('unit');
-    const next = UNITS[(UNITS.indexOf(unit) + 1) % UNITS.length];
+    const next = INFORMATION_UNITS[(INFORMATION_UNITS.indexOf(unit) + 1) % INFORMATION_UNITS.length];
     return [
       {
         label: on ? t('$(flame) Turn Off Heatmap') : t('$(flame) Turn On Heatmap'),

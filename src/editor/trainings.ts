@@ -14,6 +14,8 @@ interface Training {
   readonly document: vscode.TextDocument;
   readonly options: TrainingOptions;
   readonly stop: AbortController;
+  /** Gives it up, with what was learnt. */
+  readonly cancel: AbortController;
   state: PanelTraining['state'];
   problem: PanelTraining['problem'];
   tokens: TrainingTokens;
@@ -78,6 +80,7 @@ export class Trainings implements vscode.Disposable {
       document,
       options,
       stop: new AbortController(),
+      cancel: new AbortController(),
       state: 'running',
       problem: undefined,
       tokens: { training: 0, evaluation: 0 },
@@ -107,7 +110,7 @@ export class Trainings implements vscode.Disposable {
 
   dispose(): void {
     for (const training of this.#trainings.values()) {
-      training.stop.abort();
+      giveUp(training);
     }
     this.#trainings.clear();
     for (const subscription of this.#subscriptions) {
@@ -116,7 +119,7 @@ export class Trainings implements vscode.Disposable {
   }
 
   async #run(training: Training): Promise<void> {
-    const { options, stop } = training;
+    const { options, stop, cancel } = training;
     try {
       const document = await this.#scored(training, training.document);
       training.base = document.losses;
@@ -138,7 +141,7 @@ export class Trainings implements vscode.Disposable {
             this.#tell(training);
           },
         },
-        stop.signal,
+        { stop: stop.signal, cancel: cancel.signal },
       );
       this.#finish(training, document.losses, result);
     } catch (error) {
@@ -230,7 +233,7 @@ export class Trainings implements vscode.Disposable {
 
   #end(training: Training): void {
     this.#trainings.delete(training.document);
-    training.stop.abort();
+    giveUp(training);
     if (training.base) {
       this.#scores.showTrained(training.document, training.base, undefined);
     }
@@ -261,6 +264,12 @@ export class Trainings implements vscode.Disposable {
       shown: shown !== undefined && shown === adapted,
     };
   }
+}
+
+/** Ends a training for good, whatever it is at. */
+function giveUp({ cancel, stop }: Training): void {
+  cancel.abort();
+  stop.abort();
 }
 
 /** Rejects when the signal is given. */

@@ -65,6 +65,14 @@ export interface TrainingListener {
   point(point: TrainingPoint): void;
 }
 
+/** How a training is ended early. */
+export interface TrainingSignals {
+  /** Stops it: it then resolves with what was learnt up to there, once the document is scored with that. */
+  readonly stop?: AbortSignal;
+  /** Gives it up: it rejects at once, and nothing is computed any more. */
+  readonly cancel?: AbortSignal;
+}
+
 /** A request failed for a reason that the user should read. */
 export class EngineError extends Error {
   constructor(readonly problem: EngineProblem) {
@@ -129,9 +137,9 @@ export interface EngineApi extends Subscription {
    *   change meanwhile
    * @param score what {@link ScoreListener.layout} was given
    * @param evaluation the other scored document when `options.evaluation` is not `split`
-   * @param signal stops the training, which then resolves with what was learnt up to there
+   * @param signals ends the training early
    * @returns the best point and the whole document's scores under its adapter
-   * @throws EngineError (options that cannot be used, too few tokens, the process died) | CancelledError (stopped
+   * @throws EngineError (options that cannot be used, too few tokens, the process died) | CancelledError (given up, stopped
    *   before the first point, replaced, or a document is not scored, or not any more, when it begins)
    */
   train(
@@ -140,7 +148,7 @@ export interface EngineApi extends Subscription {
     options: TrainingOptions,
     evaluation: ScoredDocument | undefined,
     listener: TrainingListener,
-    signal?: AbortSignal,
+    signals?: TrainingSignals,
   ): Promise<TrainingResult>;
   /** Gives up what is kept for a document. */
   forget(document: string): void;

@@ -13,6 +13,7 @@ import {
   type ScoreListener,
   type Subscription,
   type TrainingListener,
+  type TrainingSignals,
 } from './api';
 import {
   DEFAULT_CACHE_SIZE,
@@ -51,8 +52,8 @@ const SHUTDOWN_GRACE = 1500;
 /** The default of `trialLimit`. It is long because drivers compile at first. */
 const TRIAL_LIMIT = 60_000;
 
-/** Problems of a request that a GPU, which may get lost or compute wrongly all of a sudden, may have caused. */
-const MAYBE_THE_DEVICE: ReadonlySet<EngineProblem['code']> = new Set(['device', 'internal', 'non-finite']);
+/** Problems of a request that come from a device that got lost, or computes wrongly all of a sudden. */
+const OF_THE_DEVICE: ReadonlySet<EngineProblem['code']> = new Set(['device', 'non-finite']);
 
 /**
  * For glibc: the size in bytes from which on a block goes back to the system when it is freed. By itself glibc raises it
@@ -112,6 +113,9 @@ export class Engine implements EngineApi {
   #trialTimer: NodeJS.Timeout | undefined;
   readonly #trialLimit: number;
   #restartTimer: NodeJS.Timeout | undefined;
+  /** Resolves when all former processes are gone. */
+  #ending: Promise<void> = Promise.resolve();
+  #isStarting = false;
   #isDisposed = false;
 
   constructor(options: EngineOptions) {
@@ -161,7 +165,7 @@ export class Engine implements EngineApi {
     this.#cancelScores(document);
     const request = this.#nextRequest++;
     return new Promise<ScoreStatistics>((resolve, reject) => {
-      if (signal?.aborted) {
+      if (signal?.aborted || this.#isDisposed) {
         reject(new CancelledError());
         return;
       }
@@ -225,17 +229,22 @@ export class Engine implements EngineApi {
     options: TrainingOptions,
     evaluation: ScoredDocument | undefined,
     listener: TrainingListener,
-    signal?: AbortSignal,
+    { stop, cancel }: TrainingSignals = {},
   ): Promise<TrainingResult> {
-    if (this.#state.kind !== 'ready' || signal?.aborted) {
+    if (this.#state.kind !== 'ready' || stop?.aborted || cancel?.aborted) {
       return Promise.reject(new CancelledError());
     }
     const request = this.#nextRequest++;
     return new Promise<TrainingResult>((resolve, reject) => {
       // Settled by the answer: what was learnt up to there comes with it.
-      const abort = () => this.#post({ type: 'stopTraining', request });
-      signal?.addEventListener('abort', abort, { once: true });
-      const settled = () => signal?.removeEventListener('abort', abort);
+      const onStop = () => this.#post({ type: 'stopTraining', request });
+      const onCancel = () => this.#cancel(request);
+      stop?.addEventListener('abort', onStop, { once: true });
+      cancel?.addEventListener('abort', onCancel, { once: true });
+      const settled = () => {
+        stop?.removeEventListener('abort', onStop);
+        cancel?.removeEventListener('abort', onCancel);
+      };
       this.#pending.set(request, {
         kind: 'training',
         listener,
@@ -314,9 +323,23 @@ export class Engine implements EngineApi {
     }
   }
 
+  /** Starts a process unless there is one, or one to come; not before the former ones are gone. */
   #startIfOff(): void {
-    if (!this.#child && !this.#restartTimer && !this.#isDisposed) {
-      this.#start();
+    const isWanted = () => !this.#child && !this.#restartTimer && !this.#isDisposed;
+    if (!isWanted()) {
+      return;
+    }
+    if (this.#state.kind !== 'starting') {
+      this.#setState({ kind: 'starting' });
+    }
+    if (!this.#isStarting) {
+      this.#isStarting = true;
+      void this.#ending.then(() => {
+        this.#isStarting = false;
+        if (isWanted() && this.#state.kind === 'starting') {
+          this.#start();
+        }
+      });
     }
   }
 
@@ -374,28 +397,15 @@ export class Engine implements EngineApi {
     child.send(load, () => {});
   }
 
-  /** Ends the process, if there is one, without counting it as a crash. Resolves when it is gone. */
-  async #end(): Promise<void> {
+  /** Ends the process, if there is one, without counting it as a crash. Resolves when it, and any before it, is gone. */
+  #end(): Promise<void> {
     clearTimeout(this.#restartTimer);
     this.#restartTimer = undefined;
     this.#try(undefined);
     const child = this.#child;
     this.#child = undefined;
-    if (!child || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), SHUTDOWN_GRACE);
-      child.once('exit', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      if (child.connected) {
-        child.send({ type: 'shutdown' } satisfies ToHost, () => {});
-      } else {
-        child.kill('SIGKILL');
-      }
-    });
+    this.#ending = Promise.all([this.#ending, ended(child)]).then(() => {});
+    return this.#ending;
   }
 
   #crashed(how: string): void {
@@ -538,8 +548,6 @@ export class Engine implements EngineApi {
 
   #receive(message: FromHost): void {
     switch (message.type) {
-      case 'hello':
-        break;
       case 'log':
         this.#log(message.line);
         break;
@@ -648,7 +656,7 @@ export class Engine implements EngineApi {
       return;
     }
     const device = this.#deviceInUse();
-    if (device && MAYBE_THE_DEVICE.has(problem.code)) {
+    if (device && OF_THE_DEVICE.has(problem.code)) {
       void this.#goOnWithout(device, `failed while it was in use. ${problem.message}`);
       return;
     }
@@ -658,4 +666,23 @@ export class Engine implements EngineApi {
 
 function cacheSizeOf({ cacheSize = DEFAULT_CACHE_SIZE }: EngineSettings): number {
   return cacheSize;
+}
+
+/** Asks a process to end, and ends it should it not obey. Resolves when it is gone. */
+async function ended(child: ChildProcess | undefined): Promise<void> {
+  if (!child || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), SHUTDOWN_GRACE);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    if (child.connected) {
+      child.send({ type: 'shutdown' } satisfies ToHost, () => {});
+    } else {
+      child.kill('SIGKILL');
+    }
+  });
 }

@@ -20,6 +20,9 @@ function report(request: number, error: unknown): void {
 
 function problemOf(error: unknown): EngineProblem {
   if (error instanceof ModelError) {
+    if (error.cause !== undefined) {
+      send({ type: 'log', line: messageOf(error.cause) });
+    }
     return { code: error.code, message: error.message, advice: error.advice };
   }
   if (error instanceof TrainingError) {
@@ -53,13 +56,11 @@ function loadRuntime(): Runtime & typeof OnnxRuntime {
 /** Takes the parent's messages in turn. */
 class Host {
   #scorer: Scorer | undefined;
-  /** Loading is serialised: a second `load` waits for the first to end. */
-  #loading: Promise<void> = Promise.resolve();
 
   receive(message: ToHost): void {
     switch (message.type) {
       case 'load':
-        this.#loading = this.#loading.then(() => this.#load(message));
+        void this.#load(message);
         break;
       case 'score':
         this.#whenLoaded(message.request, (scorer) => scorer.score(message));
@@ -98,11 +99,9 @@ class Host {
     report(request, new ModelError('model-missing', 'No model is loaded.', 'Restart the engine.'));
   }
 
+  /** Comes once: another model is loaded by another process. */
   async #load(request: LoadRequest): Promise<void> {
     try {
-      const old = this.#scorer;
-      this.#scorer = undefined;
-      await old?.close();
       send({ type: 'loading', request: request.request, model: request.folder });
       const runtime = loadRuntime();
       const folder = await openModelFolder(request.folder);
@@ -147,4 +146,3 @@ process.on('uncaughtException', (error) => {
   send({ type: 'log', line: `uncaught: ${error.stack ?? error.message}` });
   process.exit(70);
 });
-send({ type: 'hello' });

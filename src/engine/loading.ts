@@ -22,7 +22,7 @@ import { ModelError, messageOf } from '../model/errors';
 import type { ModelFolder } from '../model/folder';
 import { Network } from '../model/network';
 import { canMultiplyInt8, type NetworkOptions, type Runtime } from '../model/sessions';
-import type { DeviceInfo, LoadRequest } from './protocol';
+import type { DeviceInfo, LoadRequest, Trial } from './protocol';
 
 /** Cores up to which all are used: on so few, leaving one idle would cost half of the speed. */
 const FEW_CORES = 2;
@@ -36,8 +36,8 @@ export type Wanted = Pick<LoadRequest, 'device' | 'excluded' | 'threads' | 'weig
 /** Who hears about the loading. */
 export interface LoadingListener {
   log(line: string): void;
-  /** A device is about to be tried, or (undefined) has been. */
-  trying(provider: Provider | undefined): void;
+  /** Something is about to be tried that may cost the process its life, or (undefined) has been. */
+  trying(trial: Trial | undefined): void;
 }
 
 /** A model on a device. */
@@ -79,7 +79,7 @@ interface OnCpu {
 }
 
 /** What became of a network on the verification page. */
-interface Trial {
+interface Attempt {
   /** The network, if it may be trusted. */
   readonly network?: Network;
   /** How far off it is: `mean difference 0.0021 nats, largest 0.013`. */
@@ -144,7 +144,7 @@ class Loading {
   }
 
   /** Loads the model on a device in the fastest form that is right there. */
-  async #tryDevice(provider: Provider, isTimed: boolean): Promise<Trial | undefined> {
+  async #tryDevice(provider: Provider, isTimed: boolean): Promise<Attempt | undefined> {
     const failures = new Set<string>();
     for (const weights of formsFor(provider, this.wanted.weights, this.folder.manifest)) {
       const precision = weights === 'float16' ? 'half precision' : 'float32';
@@ -168,7 +168,7 @@ class Loading {
 
   /** What a library said, as short as a menu wants it; the whole goes to the log. */
   #failureOf(error: unknown): string {
-    const cause = error instanceof ModelError ? error.cause : error;
+    const cause = error instanceof ModelError ? (error.cause ?? error) : error;
     const message = messageOf(cause).split('\n')[0];
     this.listener.log(message);
     if (/requires f16/i.test(message)) {
@@ -191,10 +191,19 @@ class Loading {
       this.#reasons.push(`${name}: ${describeRate(rate)}.`);
       return onDevice;
     }
-    const { network, missed, int8 } = await this.#loadOnCpu(false);
-    // The first time warms it up.
-    await pageRate(network, manifest);
-    const cpuRate = await pageRate(network, manifest);
+    let onCpu: OnCpu | undefined;
+    let cpuRate: number;
+    try {
+      onCpu = await this.#loadOnCpu(false);
+      // The first time warms it up.
+      await pageRate(onCpu.network, manifest);
+      cpuRate = await pageRate(onCpu.network, manifest);
+    } catch (error) {
+      await onCpu?.network.release();
+      this.#reasons.push(`${name}: ${describeRate(rate)}; the CPU is ${this.#failureOf(error)}.`);
+      return onDevice;
+    }
+    const { network, missed, int8 } = onCpu;
     const rates = `${describeRate(rate)}, against ${describeRate(cpuRate)} on the CPU`;
     if (rate >= cpuRate) {
       await network.release();
@@ -235,9 +244,18 @@ class Loading {
       this.#reasons.push('Weights until then: 4-bit, which load sooner and have the same values.');
     }
     const int8 = this.wanted.weights === 'auto' ? await this.#offerInt8() : undefined;
-    const network = isInSteps
-      ? await this.#load({ ...options, weights: first }, options)
-      : await this.#load(options);
+    if (isInSteps) {
+      return { network: await this.#load({ ...options, weights: first }, options), missed, int8 };
+    }
+    // What `auto` takes at once may be more than there is after all.
+    const isTrial = first !== undefined;
+    if (isTrial) {
+      this.listener.trying('faster');
+    }
+    const network = await this.#load(options);
+    if (isTrial) {
+      this.listener.trying(undefined);
+    }
     return { network, missed, int8 };
   }
 
@@ -254,19 +272,23 @@ class Loading {
   }
 
   /** Loads the model with 8-bit weights, if the processor multiplies them right. */
-  async #tryInt8(): Promise<Pick<Trial, 'network'> & { readonly reason: string }> {
+  async #tryInt8(): Promise<Pick<Attempt, 'network'> & { readonly reason: string }> {
     const { int8, name } = this.folder.manifest;
     if (!int8) {
       return { reason: `8-bit weights: ${name} has none.` };
     }
-    if (!(await canMultiplyInt8(this.runtime, this.folder))) {
-      return { reason: '8-bit weights: this processor has no instruction for 8-bit products (VNNI).' };
+    try {
+      if (!(await canMultiplyInt8(this.runtime, this.folder))) {
+        return { reason: '8-bit weights: this processor has no instruction for 8-bit products (VNNI).' };
+      }
+      const options: NetworkOptions = { provider: 'cpu', threads: this.#threads, weights: 'int8' };
+      const { network, difference } = await this.#loadVerified(options, INT8_TOLERANCE, false);
+      return network
+        ? { network, reason: `Weights: 8-bit, as set (${difference} on the verification page).` }
+        : { reason: `8-bit weights: they give other numbers here (${difference} on the verification page).` };
+    } catch (error) {
+      return { reason: `8-bit weights: ${this.#failureOf(error)}.` };
     }
-    const options: NetworkOptions = { provider: 'cpu', threads: this.#threads, weights: 'int8' };
-    const { network, difference } = await this.#loadVerified(options, INT8_TOLERANCE, false);
-    return network
-      ? { network, reason: `Weights: 8-bit, as set (${difference} on the verification page).` }
-      : { reason: `8-bit weights: they give other numbers here (${difference} on the verification page).` };
   }
 
   #load(options: NetworkOptions, faster?: NetworkOptions): Promise<Network> {
@@ -274,7 +296,7 @@ class Loading {
   }
 
   /** Loads the model and has it compute the verification page, and once more to time it. */
-  async #loadVerified(options: NetworkOptions, tolerance: Tolerance, isTimed: boolean): Promise<Trial> {
+  async #loadVerified(options: NetworkOptions, tolerance: Tolerance, isTimed: boolean): Promise<Attempt> {
     const { manifest } = this.folder;
     const network = await this.#load(options);
     let isTrusted = false;

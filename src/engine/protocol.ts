@@ -194,7 +194,6 @@ export interface TrainingResult {
 }
 
 export type FromHost =
-  | { readonly type: 'hello' }
   | { readonly type: 'loading'; readonly request: number; readonly model: string }
   /** Something is about to be tried: should the process die now, that was to blame. Undefined: not any more. */
   | { readonly type: 'trying'; readonly trial: Trial | undefined }

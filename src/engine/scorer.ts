@@ -3,6 +3,7 @@ import { type TokenLayout, type TokenScores, upperBound } from '../loss/lossMap'
 import { ModelError, messageOf } from '../model/errors';
 import type { KeyValueCache } from '../model/keyValueCache';
 import type { DistributionRows, Network } from '../model/network';
+import { NetworkLostError } from '../model/sessions';
 import type { ByteTokenizer } from '../model/tokenizer';
 import { type PageLimits, pageLimitsFor } from '../text/pages';
 import { type SectionText, sectionsOfText } from '../text/sections';
@@ -197,8 +198,11 @@ export class Scorer {
     }
   }
 
-  /** Cancels a request. */
+  /** Cancels a scoring or a training. */
   cancel(request: number): void {
+    if (this.#training?.request === request) {
+      this.#dropTraining();
+    }
     for (const preparation of this.#preparations.values()) {
       if (preparation.request.request === request) {
         this.#dropPreparation(preparation.request.document);
@@ -512,6 +516,10 @@ export class Scorer {
     try {
       await this.network.improve();
     } catch (error) {
+      if (error instanceof NetworkLostError) {
+        // Ends the process. The next one does not try it.
+        throw error;
+      }
       this.send({ type: 'log', line: `The faster form of the model is left out. ${messageOf(error)}` });
     }
     this.send({ type: 'trying', trial: undefined });
@@ -532,7 +540,6 @@ export class Scorer {
       }
       await this.#runChunk(job, page);
     } catch (error) {
-      this.#progress = undefined;
       if (this.#isPresent(job)) {
         this.#jobs.delete(job.document);
         job.finished = true;
@@ -713,7 +720,6 @@ export class Scorer {
       this.#enter(job, page, Math.floor((row - 1) / CHUNK));
       await this.#runChunk(job, page);
     } catch (error) {
-      this.#progress = undefined;
       this.#cursor = undefined;
       this.send({ type: 'log', line: `What comes before the cursor could not be read. ${messageOf(error)}` });
     }
@@ -722,6 +728,16 @@ export class Scorer {
 
   /** Runs the next chunk of a page, and sends the scores that it lacks. The last one's end may be the job's. */
   async #runChunk(job: Job, page: Page): Promise<void> {
+    try {
+      await this.#runNext(job, page);
+    } catch (error) {
+      // The keys and values may be ahead of what has its scores.
+      this.#progress = undefined;
+      throw error;
+    }
+  }
+
+  async #runNext(job: Job, page: Page): Promise<void> {
     const current = this.#progress;
     const isUnderWay = current?.job === job && current.page === page;
     const progress = isUnderWay ? current : this.#enter(job, page, page.chunks.length - 1);
@@ -841,8 +857,9 @@ export class Scorer {
 
   async #answer(question: DistributionRequest): Promise<void> {
     const job = this.#jobs.get(question.document);
+    const cancel = () => this.send({ type: 'cancelled', request: question.request });
     if (!job || job.request !== question.score) {
-      this.send({ type: 'cancelled', request: question.request });
+      cancel();
       return;
     }
     const width = this.network.manifest.hidden;
@@ -852,6 +869,10 @@ export class Scorer {
       const hidden = new Float32Array(tokens.length * width);
       for (const [row, token] of tokens.entries()) {
         hidden.set(await this.#hiddenBefore(job, token), row * width);
+        if (!this.#isPresent(job)) {
+          cancel();
+          return;
+        }
       }
       const rows = await this.network.distribution(hidden, question.top);
       for (const [row, token] of tokens.entries()) {
@@ -907,18 +928,21 @@ export class Scorer {
     const chunk = page.chunks[index];
     const width = this.network.manifest.hidden;
     const isLacking = () => !this.#cache.hidden(chunk.key) || Number.isNaN(job.scores.nats[token]);
-    if (isLacking()) {
-      this.#enter(job, page, index);
-      do {
-        await this.#runChunk(job, page);
-      } while (isLacking() && this.#progress);
+    let isRun = false;
+    while (isLacking() && !isRun) {
+      // Tokens are mostly asked for in their order. What comes in between two runs may have led to another page.
+      const current = this.#progress;
+      const isUnderWay = current?.job === job && current.page === page && current.next <= index;
+      const { next } = isUnderWay ? current : this.#enter(job, page, index);
+      isRun = next === index;
+      await this.#runChunk(job, page);
     }
     const hidden = this.#cache.hidden(chunk.key);
     if (!hidden) {
       throw new ModelError(
-        'non-finite',
-        `The hidden state of token ${token} could not be kept.`,
-        'Raise the memory limits of the cache.',
+        'cache',
+        `The hidden states of ${CHUNK} tokens do not fit the cache.`,
+        'Raise surprisal.cache.size.',
       );
     }
     const at = (row - chunk.firstScored) * width;

@@ -5,8 +5,9 @@ export const NATS_PER_BIT = Math.LN2;
 /** Nats in one hartley (decimal digit): ln 10. */
 export const NATS_PER_HARTLEY = Math.LN10;
 
-/** A unit in which surprisal can be shown. */
-export type InformationUnit = 'bits' | 'nats' | 'hartleys';
+/** The units in which surprisal can be shown. */
+export const INFORMATION_UNITS = ['bits', 'nats', 'hartleys'] as const;
+export type InformationUnit = (typeof INFORMATION_UNITS)[number];
 
 /** Converts nats to bits: x / ln 2. */
 export function toBits(nats: number): number {

@@ -1,6 +1,6 @@
 /** Which devices a platform has, and whether one computes the right numbers. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { cpus, freemem, totalmem } from 'node:os';
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import type { ModelManifest } from './folder';
 import type { Network } from './network';
 import type { NetworkForm, WeightsInMemory } from './sessions';
@@ -44,13 +44,21 @@ export function hasGraphicsDevice(): boolean {
   if (process.platform !== 'linux' || VK_DRIVER_FILES || VK_ICD_FILENAMES) {
     return true;
   }
-  const nodes = existsSync('/dev/dri') ? readdirSync('/dev/dri') : [];
   return (
-    nodes.some((name) => name.startsWith('renderD')) ||
+    namesIn('/dev/dri').some((name) => name.startsWith('renderD')) ||
     existsSync('/dev/nvidiactl') ||
     // Windows' GPU in its Subsystem for Linux.
     existsSync('/dev/dxg')
   );
+}
+
+/** The names in a folder; none where it is not there or must not be read. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** How the weights are to be kept: `auto` decides by the memory that is there, between those with the same values. */
@@ -189,10 +197,14 @@ export async function pageRate(network: Network, manifest: ModelManifest): Promi
 }
 
 /**
- * Number of physical cores: two threads of one core share its multiply units, and a matrix product gains
- * nothing from the second.
+ * Number of physical cores that this process may use: two threads of one core share its multiply units, and a matrix
+ * product gains nothing from the second. In a container it may be far fewer than the machine has.
  */
 export function physicalCores(): number {
+  return Math.min(coresOfMachine(), availableParallelism(), processorQuota());
+}
+
+function coresOfMachine(): number {
   const logical = Math.max(1, cpus().length);
   if (process.platform === 'linux') {
     const siblings = new Set<string>();
@@ -206,6 +218,21 @@ export function physicalCores(): number {
     return siblings.size;
   }
   return process.platform === 'win32' && logical > 2 ? Math.ceil(logical / 2) : logical;
+}
+
+/** Processors' worth of time that Linux's control group grants, rounded up; Infinity without a limit. */
+function processorQuota(): number {
+  try {
+    return quotaOf(readFileSync('/sys/fs/cgroup/cpu.max', 'utf8'));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** @param limit what Linux has in `cpu.max`: `200000 100000`, or `max 100000` without a limit */
+export function quotaOf(limit: string): number {
+  const [quota, period] = limit.split(' ').map(Number);
+  return quota > 0 && period > 0 ? Math.ceil(quota / period) : Number.POSITIVE_INFINITY;
 }
 
 /** The name of the processor as the operating system gives it. */

@@ -275,8 +275,8 @@ function isFloat32Backbone(value: unknown, files: Record<string, unknown>): valu
   return (
     isGraph(backbone, data, files) &&
     Array.isArray(matrices) &&
-    matrices.every((matrix: Partial<MatrixRecipe>) => {
-      const { name, file, rows, columns, values, scales, minimums } = matrix;
+    matrices.every((matrix: unknown) => {
+      const { name, file, rows, columns, values, scales, minimums } = (matrix ?? {}) as Partial<MatrixRecipe>;
       return (
         typeof name === 'string' &&
         isBeside(backbone, file, files) &&

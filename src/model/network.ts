@@ -3,7 +3,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { logSumExp } from '../loss/formulas';
 import type { TokenScores } from '../loss/lossMap';
 import { topK } from '../loss/topK';
-import { ModelError } from './errors';
+import { adviceFor, ModelError, messageOf } from './errors';
 import type { ModelFolder, ModelManifest } from './folder';
 import { KeyValueCache, type KeyValueShape, type KeyValues } from './keyValueCache';
 import {
@@ -89,6 +89,7 @@ export class Network {
   /**
    * Takes one step towards the faster form; it blocks the thread, some steps longer than a run does.
    * @throws ModelError when the form cannot be loaded: the network goes on without it
+   * @throws NetworkLostError when it cannot go on
    */
   async improve(): Promise<void> {
     try {
@@ -118,6 +119,7 @@ export class Network {
    * @param past the positions before them, to which theirs are appended; undefined for a context that ends here
    * @returns [T × d] row-major: the hidden states after the final norm, what the head multiplies
    * @throws RangeError when there is no room for them
+   * @throws ModelError when the device fails, or the graph does not fit the manifest
    */
   async run(ids: Uint32Array, past?: KeyValueCache): Promise<Float32Array> {
     const { Tensor } = this.runtime;
@@ -137,7 +139,7 @@ export class Network {
       feeds[`past_key_values.${name}`] = new Tensor(type, views[index], [1, heads, before, width]);
     }
     const added = past ? this.cacheNames.map((name) => `added.${name}`) : [];
-    const results = await this.sessions.backbone.run(feeds, ['hidden_states', ...added]);
+    const results = await this.runGraph('backbone', feeds, ['hidden_states', ...added]);
     const values = results.hidden_states.data as Float32Array;
     if (values.length !== ids.length * hidden) {
       throw new ModelError(
@@ -188,7 +190,16 @@ export class Network {
     const logits = new Float32Array(rows * vocabularySize);
     for (let from = 0; from < rows; from += HEAD_ROWS) {
       const results = await this.runHead(hidden, from, undefined);
-      logits.set(results.logits.data as Float32Array, from * vocabularySize);
+      const values = results.logits.data as Float32Array;
+      const count = Math.min(HEAD_ROWS, rows - from);
+      if (values.length !== count * vocabularySize) {
+        throw new ModelError(
+          'model-invalid',
+          `The head of ${this.manifest.id} gave ${values.length} logits for ${count} rows of ${vocabularySize}.`,
+          'The model folder does not fit its manifest: get it again.',
+        );
+      }
+      logits.set(values, from * vocabularySize);
     }
     return logits;
   }
@@ -232,7 +243,8 @@ export class Network {
     const width = this.manifest.hidden;
     const values = hidden.subarray(from * width, (from + HEAD_ROWS) * width);
     const ids = BigInt64Array.from(targets ?? [], BigInt);
-    return this.sessions.head.run(
+    return this.runGraph(
+      'head',
       {
         hidden_states: new Tensor('float32', values, [values.length / width, width]),
         targets: new Tensor('int64', ids, [ids.length]),
@@ -240,5 +252,23 @@ export class Network {
       },
       targets ? ['surprisal', 'entropy', 'varentropy', 'rank'] : ['logits'],
     );
+  }
+
+  /** @throws ModelError when the device fails */
+  private async runGraph(
+    graph: keyof Sessions,
+    feeds: Record<string, Tensor>,
+    outputs: string[],
+  ): Promise<InferenceSession.ReturnType> {
+    try {
+      return await this.sessions[graph].run(feeds, outputs);
+    } catch (error) {
+      throw new ModelError(
+        'device',
+        `ONNX Runtime could not run the ${graph} of ${this.manifest.id}: ${messageOf(error).split('\n')[0]}`,
+        adviceFor(error, 'Restart the engine, or choose another device; the log says more.'),
+        error,
+      );
+    }
   }
 }

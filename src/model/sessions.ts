@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { ModelError } from './errors';
+import { adviceFor, ModelError, messageOf } from './errors';
 import { BLOCK, expand, expandBytes, type QuantizedMatrix } from './expand';
 import type { MatrixRecipe, ModelFolder } from './folder';
 import { toInt8 } from './int8';
@@ -235,12 +235,21 @@ export async function createSessions(
   }
 }
 
+/** A network has lost a session for good. */
+export class NetworkLostError extends Error {
+  constructor(cause: unknown) {
+    super(`A part of the model could not be loaded again: ${messageOf(cause)}`, { cause });
+    this.name = 'NetworkLostError';
+  }
+}
+
 /**
  * Puts the sessions of another form of the same network in the place of those that there are, in steps that block the
  * thread: the two that create a session for longer than a run does. Of a graph there is never more than one session, so
  * that the memory of one is enough.
  * @param current the form that the sessions have
  * @throws ModelError when a graph cannot be loaded; its former session is loaded again then
+ * @throws NetworkLostError when that fails, too: the network cannot be used any more
  */
 export async function* exchangeSessions(
   runtime: Runtime,
@@ -256,7 +265,9 @@ export async function* exchangeSessions(
     try {
       sessions[graph] = await form.create(graph);
     } catch (error) {
-      sessions[graph] = await former.create(graph);
+      sessions[graph] = await former.create(graph).catch((again: unknown) => {
+        throw new NetworkLostError(again);
+      });
       throw error;
     }
   };
@@ -280,7 +291,11 @@ class Form {
   /** Computes the backbone's weights, if they are in no file, for the session that is created next. */
   async *computeBackbone(): AsyncGenerator<undefined, void> {
     const { weights } = this.options;
-    this.#computed = isComputed(weights) ? yield* computeBackbone(this.folder, weights) : undefined;
+    try {
+      this.#computed = isComputed(weights) ? yield* computeBackbone(this.folder, weights) : undefined;
+    } catch (error) {
+      throw ofTheFiles(error);
+    }
   }
 
   async create(graph: keyof Sessions): Promise<InferenceSession> {
@@ -306,9 +321,15 @@ class Form {
   async #createHead(): Promise<InferenceSession> {
     const { graphs, quantized } = this.folder.manifest;
     const { weights, provider } = this.options;
+    let computed: ComputedGraph | undefined;
+    try {
+      computed = weights === 'int8' ? await computeHead(this.folder) : undefined;
+    } catch (error) {
+      throw ofTheFiles(error);
+    }
     return this.#create(
       weights === 'quantized' && provider === 'cpu' && quantized ? quantized.head : graphs.head,
-      weights === 'int8' ? await computeHead(this.folder) : undefined,
+      computed,
     );
   }
 
@@ -322,6 +343,18 @@ class Form {
     collect();
     return createSession(runtime, folder.file(computed.graph), options, { externalData: computed.external });
   }
+}
+
+/** What is thrown when weights cannot be computed: they lie elsewhere in their files, or there is no room for them. */
+function ofTheFiles(error: unknown): unknown {
+  return error instanceof RangeError
+    ? new ModelError(
+        'model-invalid',
+        `The weights cannot be computed from the model's files: ${error.message}`,
+        adviceFor(error, 'The model folder does not fit its manifest: get it again.'),
+        error,
+      )
+    : error;
 }
 
 /** Gives memory back at once. (A process that offers no collection does it when it likes.) */
@@ -399,8 +432,11 @@ async function createSession(
   } catch (error) {
     throw new ModelError(
       provider === 'cpu' ? 'model-invalid' : 'device',
-      `ONNX Runtime cannot load ${path} on ${provider}: ${(error as Error).message.split('\n')[0]}`,
-      provider === 'cpu' ? 'Get the model folder again.' : 'Choose another device, or auto.',
+      `ONNX Runtime cannot load ${path} on ${provider}: ${messageOf(error).split('\n')[0]}`,
+      adviceFor(
+        error,
+        provider === 'cpu' ? 'Get the model folder again.' : 'Choose another device, or auto.',
+      ),
       error,
     );
   }

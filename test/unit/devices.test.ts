@@ -1,9 +1,25 @@
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import * as onnxRuntime from 'onnxruntime-node';
-import { verify } from '../../src/model/devices';
+import { physicalCores, quotaOf, verify } from '../../src/model/devices';
 import { type ModelFolder, openModelFolder } from '../../src/model/folder';
 import { Network } from '../../src/model/network';
 import { TINY_MODEL } from '../support/paths';
+
+describe('the processor', () => {
+  it('has no more cores than this process may use', () => {
+    const cores = physicalCores();
+    assert.ok(cores >= 1 && cores <= availableParallelism(), `${cores} cores`);
+  });
+
+  it('has as much time as Linux grants', () => {
+    assert.equal(quotaOf('200000 100000\n'), 2);
+    assert.equal(quotaOf('150000 100000\n'), 2);
+    assert.equal(quotaOf('20000 100000\n'), 1);
+    assert.equal(quotaOf('max 100000\n'), Number.POSITIVE_INFINITY);
+    assert.equal(quotaOf(''), Number.POSITIVE_INFINITY);
+  });
+});
 
 describe('verification of a device', function () {
   this.timeout(60_000);

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { COMMANDS, CONTEXTS, DEFAULTS, SECTION } from '../../src/editor/keys';
+import { CHOICES, COMMANDS, CONTEXTS, DEFAULTS, LIMITS, SECTION, usable } from '../../src/editor/keys';
 import { isScorable, LEGEND_SCHEME } from '../../src/editor/scorable';
-import { DEVICE_CHOICES } from '../../src/engine/protocol';
 
 const { contributes } = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -21,7 +20,33 @@ describe('names that package.json contributes', () => {
       ]),
     );
     assert.deepEqual(defaults, DEFAULTS);
-    assert.deepEqual(properties['surprisal.device'].enum, DEVICE_CHOICES);
+    for (const [name, choices] of Object.entries(CHOICES)) {
+      assert.deepEqual(properties[`${SECTION}.${name}`].enum, choices, name);
+    }
+    for (const [name, limits] of Object.entries(LIMITS)) {
+      const { minimum, maximum } = properties[`${SECTION}.${name}`];
+      assert.deepEqual([minimum, maximum], limits, name);
+    }
+  });
+
+  it('lets no value through that cannot be used', () => {
+    for (const [name, value, used] of [
+      ['cache.size', 0, 64],
+      ['cache.size', null, 256],
+      ['cache.size', 1e9, 65_536],
+      ['threads', 2.5, 2],
+      ['threads', '2', 0],
+      ['threads', -1, 0],
+      ['delay', 0.5, 0.5],
+      ['delay', Number.NaN, 250],
+      ['device', 'gpu', 'auto'],
+      ['device', 'cuda', 'cuda'],
+      ['unit', undefined, 'bits'],
+      ['model', 7, ''],
+      ['heatmap.enabled', 'yes', false],
+    ] as const) {
+      assert.equal(usable(name, value), used, `${name}: ${value}`);
+    }
   });
 
   it('has every context key that a condition asks for', () => {

@@ -326,7 +326,7 @@ describe('engine', function () {
     ['ends the process', 'process.exit(5)', 'the process ended with code 5 while it was in use.'],
     [
       'throws',
-      `process.send({ type: 'problem', request, problem: { code: 'internal', message: 'It was lost.', advice: '' } })`,
+      `process.send({ type: 'problem', request, problem: { code: 'device', message: 'It was lost.', advice: '' } })`,
       'failed while it was in use. It was lost.',
     ],
   ] as const) {
@@ -361,11 +361,42 @@ describe('engine', function () {
   it('stays off when it is stopped while it restarts', async () => {
     const created = engine();
     await created.ensureReady();
+    const former = created.processId ?? assert.fail('no process');
     const restarted = created.restart();
     await created.stop();
     await assert.rejects(restarted, CancelledError);
     assert.equal(created.state.kind, 'off');
     assert.equal(created.processId, undefined);
+    assert.throws(() => process.kill(former, 0), 'the former process is there');
+  });
+
+  it('has one process at a time, however often it is told to restart', async () => {
+    const created = engine();
+    const processes = new Set<number>();
+    created.onDidChangeState(() => {
+      const { processId } = created;
+      if (processId !== undefined && !processes.has(processId)) {
+        for (const former of processes) {
+          assert.throws(() => process.kill(former, 0), 'a former process is there');
+        }
+        processes.add(processId);
+      }
+    });
+    await created.ensureReady();
+    created.configure({ ...TINY, threads: 1 });
+    const scored = scoreText(created, 'a', 'x = 1');
+    created.configure({ ...TINY, threads: 2 });
+    assert.ok((await scored).map.complete);
+    const { state } = created;
+    assert.ok(state.kind === 'ready' && state.device.threads === 2);
+    assert.equal(processes.size, 2);
+  });
+
+  it('takes nothing any more once it is disposed of', async () => {
+    const created = engine();
+    created.dispose();
+    await assert.rejects(scoreText(created, 'a', 'x'), CancelledError);
+    await assert.rejects(created.ensureReady(), CancelledError);
   });
 
   it('leaves the faster form of the model out once it has cost the process its life', async () => {

@@ -111,15 +111,12 @@ describe('model folder', () => {
 
   it('refuses weights to be computed of which it is not said how', async () => {
     const { float32, int8 } = JSON.parse(await readFile(join(MODEL, MANIFEST), 'utf8'));
-    await change((manifest) => {
-      manifest.float32 = {
-        ...float32,
-        backbone: 'onnx/backbone.onnx',
-        data: [],
-        matrices: [{ name: '0.attn_qkv' }],
-      };
-    });
-    await fails('model-invalid', '"float32"');
+    for (const matrix of [{ name: '0.attn_qkv' }, null]) {
+      await change((manifest) => {
+        manifest.float32 = { ...float32, backbone: 'onnx/backbone.onnx', data: [], matrices: [matrix] };
+      });
+      await fails('model-invalid', '"float32"');
+    }
     await change((manifest) => {
       delete manifest.float32;
       manifest.int8 = { ...int8, backbone: 'onnx/backbone.onnx', data: [], products: 'onnx/head.onnx' };

@@ -136,6 +136,21 @@ describe('choice of 8-bit weights', function () {
     return { int8: device.int8, reasons: device.reasons.join('\n'), degraded };
   }
 
+  it('falls back to exact weights when they cannot be loaded, and says so', async () => {
+    const { InferenceSession, Tensor } = onnxRuntime;
+    const create: Runtime['InferenceSession']['create'] = (path, options) =>
+      path.includes('int8')
+        ? Promise.reject(new Error('std::bad_alloc'))
+        : InferenceSession.create(path, options);
+    const { int8, degraded, reasons } = await load({ InferenceSession: { create }, Tensor }, 'int8');
+    assert.equal(int8, undefined);
+    assert.match(
+      degraded ?? '',
+      /^8-bit weights: (not usable here \(std::bad_alloc\)|this processor has no)/,
+    );
+    assert.match(reasons, /^Weights: (float32|4-bit)/m);
+  });
+
   it('is offered where the processor has an instruction for them, and left to the user', async () => {
     const has = await canMultiplyInt8(onnxRuntime, await openModelFolder(MODEL));
     for (const [runtime, can] of [

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as onnxRuntime from 'onnxruntime-node';
 import { type Loaded, loadOnDevice, type Wanted } from '../../src/engine/loading';
+import type { Trial } from '../../src/engine/protocol';
 import { hasGraphicsDevice, type Provider, providersOf, verify } from '../../src/model/devices';
 import { openModelFolder } from '../../src/model/folder';
 import type { Runtime } from '../../src/model/sessions';
@@ -64,7 +65,7 @@ describe('choice of a device', function () {
 
   async function load(folder: string, wanted: Partial<Wanted>, behaviours: Parameters<typeof withDevice>[0]) {
     const { runtime, loaded } = withDevice(behaviours);
-    const tried: (Provider | undefined)[] = [];
+    const tried: (Trial | undefined)[] = [];
     // The platform's other GPU providers are not what this is about.
     const excluded = { cuda: 'left out.', dml: 'left out.', coreml: 'left out.' };
     taken = await loadOnDevice(
@@ -152,6 +153,16 @@ describe('choice of a device', function () {
     );
     assert.equal(device.provider, 'webgpu');
     assert.match(reasons, /\nWebGPU: \d+ tokens a second, against \d+ tokens a second on the CPU\.$/);
+  });
+
+  it('takes a slow GPU where the CPU cannot be compared with it', async () => {
+    const cpu = () => {
+      throw new Error('std::bad_alloc');
+    };
+    const { network, device, reasons } = await load(TINY_MODEL, {}, { webgpu: () => sleep(60), cpu });
+    assert.equal(device.provider, 'webgpu');
+    assert.match(reasons, /\nWebGPU: \d+ tokens a second; the CPU is not usable here \(std::bad_alloc\)\.$/);
+    assert.ok((await verify(network, network.manifest)).passed, 'it still computes');
   });
 
   it('does not compare a GPU that was asked for', async () => {

@@ -8,6 +8,7 @@ import type { Distribution, FromHost } from '../../src/engine/protocol';
 import { type CacheLimits, cacheLimits, ResultCache } from '../../src/engine/resultCache';
 import { AT_CHANGE, Scorer } from '../../src/engine/scorer';
 import type { TokenLayout } from '../../src/loss/lossMap';
+import { TRAINING_DEFAULTS } from '../../src/loss/training';
 import { openModelFolder } from '../../src/model/folder';
 import { Network } from '../../src/model/network';
 import { ByteTokenizer } from '../../src/model/tokenizer';
@@ -26,6 +27,9 @@ interface Sent {
   readonly run: number;
 }
 
+/** What a scorer says: its messages, and its failures. */
+type Said = FromHost | { readonly type: 'failed'; readonly request: number; readonly error: unknown };
+
 /** A scorer in this process that counts what its network does. */
 class Counted {
   /** Tokens run through the backbone, and scored by the head. */
@@ -40,12 +44,16 @@ class Counted {
   #requests = 0;
   #score = 0;
   #before = 0;
-  #answer: ((message: FromHost) => void) | undefined;
+  readonly #listeners = new Set<(message: Said) => void>();
+  /** Called before every run of the backbone, and of the head. */
+  onRun: (ids: Uint32Array) => void = () => {};
+  onHead = () => {};
 
   constructor(network: Network, tokenizer: ByteTokenizer, limits: CacheLimits) {
     const counted: Network = Object.create(network, {
       run: {
         value: async (...[ids, past]: Parameters<Network['run']>) => {
+          this.onRun(ids);
           this.run += ids.length;
           this.#running++;
           try {
@@ -57,6 +65,7 @@ class Counted {
       },
       score: {
         value: (...[hidden, targets]: Parameters<Network['score']>) => {
+          this.onHead();
           this.scored += targets.length;
           return network.score(hidden, targets);
         },
@@ -72,24 +81,24 @@ class Counted {
       if (message.type === 'scores') {
         this.sent.push({ from: message.from, nats: message.scores.nats, run: this.run - this.#before });
       }
-      this.#answer?.(message);
+      this.#tell(message);
     };
-    const fail = (_request: number, error: unknown) => assert.fail(String(error));
+    const fail = (request: number, error: unknown) => this.#tell({ type: 'failed', request, error });
     this.scorer = new Scorer(counted, tokenizer, send, fail, new ResultCache(limits));
   }
 
-  async score(text: string, visible: readonly number[]): Promise<void> {
-    const scored = this.#answered('scored');
-    this.begin(text, visible);
+  async score(text: string, visible: readonly number[], document = 'a'): Promise<void> {
+    const scored = this.said('scored');
+    this.begin(text, visible, document);
     await scored;
   }
 
   /** Hands a document over. */
-  begin(text: string, visible: readonly number[]): void {
+  begin(text: string, visible: readonly number[], document = 'a'): void {
     this.#score = ++this.#requests;
     this.#before = this.run;
     this.sent.length = 0;
-    this.scorer.score({ type: 'score', request: this.#score, document: 'a', text, visible });
+    this.scorer.score({ type: 'score', request: this.#score, document, text, visible });
   }
 
   /** Tells where the cursor is, and what is on screen. */
@@ -131,22 +140,53 @@ class Counted {
   }
 
   async distribution(token: number): Promise<Distribution> {
-    const answered = this.#answered('distributions');
-    const request = ++this.#requests;
-    const question = { document: 'a', score: this.#score, tokens: [token], top: 3, logits: false };
-    this.scorer.ask({ type: 'distribution', request, ...question });
-    const { distributions } = await answered;
-    return distributions[0];
+    const answer = await this.ask([token]);
+    assert.equal(answer.type, 'distributions');
+    return (answer as Extract<FromHost, { type: 'distributions' }>).distributions[0];
   }
 
-  #answered<Type extends FromHost['type']>(type: Type): Promise<Extract<FromHost, { type: Type }>> {
+  /** Asks about tokens of the last scoring. @returns whatever is said to that */
+  ask(tokens: readonly number[]): Promise<Said> {
+    const request = ++this.#requests;
+    const answer = this.said('distributions', request);
+    const question = { document: 'a', score: this.#score, tokens, top: 3, logits: false };
+    this.scorer.ask({ type: 'distribution', request, ...question });
+    return answer;
+  }
+
+  /**
+   * Begins a training on the document of the last scoring.
+   * @param evaluation another document, that of the scoring before
+   * @returns its request, and the first thing that is said of it
+   */
+  train(evaluation?: string): { request: number; begun: Promise<Said> } {
+    const request = ++this.#requests;
+    const begun = this.said('training', request);
+    const options = { ...TRAINING_DEFAULTS, epochs: 1000, evaluation: evaluation ?? 'split' };
+    const other =
+      evaluation === undefined ? {} : { evaluation: { document: evaluation, score: this.#score - 1 } };
+    this.scorer.train({ type: 'train', request, document: 'a', score: this.#score, options, ...other });
+    return { request, begun };
+  }
+
+  /** The next message of a type, of a request where one is named, or what is said in its place. */
+  said(type: FromHost['type'], request?: number): Promise<Said> {
     return new Promise((resolve) => {
-      this.#answer = (message) => {
-        if (message.type === type) {
-          resolve(message as Extract<FromHost, { type: Type }>);
+      const listener = (message: Said) => {
+        const isOfRequest = 'request' in message && message.request === (request ?? this.#score);
+        if (isOfRequest && (message.type === type || ['failed', 'cancelled'].includes(message.type))) {
+          this.#listeners.delete(listener);
+          resolve(message);
         }
       };
+      this.#listeners.add(listener);
     });
+  }
+
+  #tell(message: Said): void {
+    for (const listener of [...this.#listeners]) {
+      listener(message);
+    }
   }
 }
 
@@ -199,6 +239,90 @@ describe('scorer', function () {
     assert.deepEqual(await counted.distribution(token), await known.distribution(token));
     assert.equal(counted.run, run + CHUNK, 'the chunks before it have their keys and values');
     assert.equal(counted.scored, scored);
+  });
+
+  it('runs each chunk of a page once for the hidden states of all its tokens, on screen or not', async () => {
+    const counted = scorer(CHUNK);
+    await counted.score(text, [text.length - 500, text.length]);
+    const { pageStarts } = counted.layout ?? assert.fail('no layout');
+    const { run } = counted;
+    const page = Array.from({ length: pageStarts[1] }, (_, token) => token);
+    assert.equal((await counted.ask(page)).type, 'distributions');
+    assert.ok(counted.run - run <= page.length, `${counted.run - run} for ${page.length} tokens`);
+  });
+
+  it('cancels a question about a text that is edited while it is being answered', async () => {
+    const counted = scorer(CHUNK);
+    await counted.score(text, [text.length - 500, text.length]);
+    let runs = 0;
+    counted.onRun = () => {
+      if (++runs === 2) {
+        counted.begin(`${text}x`, [text.length - 500, text.length]);
+      }
+    };
+    assert.equal((await counted.ask([3 * CHUNK + 5])).type, 'cancelled');
+    assert.equal((await counted.said('scored')).type, 'scored');
+  });
+
+  it('trains on although the text that it evaluates on is edited meanwhile', async () => {
+    const counted = scorer(CHUNK);
+    const other = (await readFile(join(ROOT, 'src/engine/scorer.ts'), 'utf8')).slice(0, 9000);
+    await counted.score(other, [8000, 9000], 'other');
+    const { ids: known } = counted.layout ?? assert.fail('no layout');
+    await counted.score(text, [text.length - 500, text.length]);
+    const { request, begun } = counted.train('other');
+    let runs = 0;
+    counted.onRun = (ids) => {
+      const isOfOther = known.some(
+        (_, at) => ids.length === CHUNK && ids.subarray(1).every((id, i) => known[at + i] === id),
+      );
+      runs += isOfOther ? 1 : 0;
+      if (isOfOther && runs === 2) {
+        counted.begin(`${other}x`, [8000, 9000], 'other');
+      }
+    };
+    const { type } = await begun;
+    counted.scorer.cancel(request);
+    assert.equal(type, 'training');
+    assert.ok(runs >= 2, `${runs} runs`);
+  });
+
+  it('computes nothing any more for a training that is given up', async () => {
+    const counted = scorer(CHUNK);
+    await counted.score(text, [text.length - 500, text.length]);
+    const { request, begun } = counted.train();
+    assert.equal((await begun).type, 'training');
+    const cancelled = counted.said('cancelled', request);
+    counted.scorer.cancel(request);
+    assert.equal((await cancelled).type, 'cancelled');
+    await counted.idle();
+    const { run } = counted;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(counted.run, run);
+  });
+
+  it('gives right scores after the head has failed in an answer', async () => {
+    const counted = scorer(10_000);
+    const known = scorer(10_000);
+    await known.score(text, [0, 500]);
+    const scored = counted.score(text, [0, 500]);
+    let answer: Promise<Said> | undefined;
+    let runs = 0;
+    counted.onRun = () => {
+      if (++runs === 2) {
+        answer = counted.ask([5 * CHUNK]);
+        answer.then(() => {
+          counted.onHead = () => {};
+        });
+      } else if (runs === 4) {
+        counted.onHead = () => {
+          throw new Error('bad allocation');
+        };
+      }
+    };
+    await scored;
+    assert.equal((await answer)?.type, 'failed');
+    assert.deepEqual(counted.nats(), known.nats());
   });
 
   it('goes on at an edit even where the hidden states before it are gone', async () => {

@@ -58,7 +58,7 @@ async function train(
         onPoint(points, controller);
       },
     },
-    controller.signal,
+    { stop: controller.signal },
   );
   assert.ok(tokens);
   return { tokens, points, result };
@@ -230,11 +230,11 @@ describe('training of the adapter', function () {
     const controller = new AbortController();
     const options = { ...TRAINING_DEFAULTS, epochs: 1000 };
     const ignore = { begin: () => {}, point: () => {} };
-    const early = created.train('a', again.score, options, undefined, ignore, controller.signal);
+    const early = created.train('a', again.score, options, undefined, ignore, { stop: controller.signal });
     controller.abort();
     await assert.rejects(early, CancelledError);
     await assert.rejects(
-      created.train('a', again.score, options, undefined, ignore, controller.signal),
+      created.train('a', again.score, options, undefined, ignore, { stop: controller.signal }),
       CancelledError,
     );
     assert.deepEqual(again.map.nats, map.nats);
