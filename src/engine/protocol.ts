@@ -56,7 +56,7 @@ export interface EngineProblem {
   readonly advice: string;
 }
 
-/** States of the engine that the user can see (DESIGN §5). */
+/** States of the engine that the user can see. */
 export type EngineState =
   | { readonly kind: 'off' }
   | { readonly kind: 'starting' }

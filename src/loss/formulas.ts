@@ -1,5 +1,5 @@
 /**
- * The formulas of the cross-entropy loss (DESIGN §3), on logits z ∈ ℝ^V and distributions p, q over V entries.
+ * The formulas of the cross-entropy loss, on logits z ∈ ℝ^V and distributions p, q over V entries.
  *
  * Natural logarithms: amounts of information are in nats. Everything is accumulated in float64, log-sum-exp is
  * shifted by the maximum, and nothing is clipped. A NaN or an infinity among the logits, or an entry that cannot

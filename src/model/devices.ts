@@ -153,7 +153,7 @@ export interface Verification {
 
 /**
  * Runs the manifest's built-in page and compares every token's surprisal with the known one. The page is
- * long on purpose: a device can be right for eight tokens and wrong for thirty-two (DESIGN §9). It is run in
+ * long on purpose: a device can be right for eight tokens and wrong for thirty-two. It is run in
  * halves, as documents are run in chunks: attention to keys and values of an earlier run has to be right too.
  */
 export async function verify(

@@ -15,7 +15,7 @@ export interface FileRecord {
   readonly sha256: string;
 }
 
-/** The manifest of a model whose network is split into a backbone and a head (DESIGN §1, §7). */
+/** The manifest of a model whose network is split into a backbone and a head. */
 export interface ModelManifest {
   readonly schema: 2;
   readonly id: string;
@@ -23,7 +23,7 @@ export interface ModelManifest {
   readonly licence: string;
   /** Number of parameters of the network. */
   readonly parameters: number;
-  /** The token that separated documents in training: the context of a text's first token (DESIGN §3). */
+  /** The token that separated documents in training: the context of a text's first token. */
   readonly separatorTokenId: number;
   /** The ONNX files, relative to the folder. */
   readonly graphs: { readonly backbone: string; readonly head: string };

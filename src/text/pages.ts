@@ -1,5 +1,5 @@
 /**
- * Pages: which context each token is scored in (DESIGN §4).
+ * Pages: which context each token is scored in.
  *
  * Every token is a candidate cut with a key that its content alone decides: first a class (a token at a line's start
  * is better than one that opens a line with its indentation, and that is better than any other), within the class a hash of

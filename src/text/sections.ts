@@ -1,6 +1,6 @@
 /**
  * Sections: parts of a large text that are tokenised and cut into pages each for itself, so that any place of it can be
- * scored without reading all of it (DESIGN §4).
+ * scored without reading all of it.
  *
  * Where they begin is decided by content within reach. Every line start is a candidate, and in a line longer than
  * {@link SectionLimits.minimum} so are places that a hash of the text before them chooses. Each has a key: first a class

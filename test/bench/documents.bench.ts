@@ -13,6 +13,7 @@
  *   SURPRISAL_BENCH_TOKENS=16384                        documents of that many tokens only, with all threads
  *   SURPRISAL_BENCH_REPEATS=5                           that many repeats of everything
  */
+import { createHash } from 'node:crypto';
 import { physicalCores } from '../../src/model/devices';
 import { openModelFolder } from '../../src/model/folder';
 import { ByteTokenizer } from '../../src/model/tokenizer';
@@ -56,11 +57,13 @@ type Rate = keyof typeof RATES;
 /** All measurements of one document with one number of threads; [peer][repeat]. */
 interface Case {
   readonly name: string;
+  /** Of the document. */
+  readonly tokens: number;
   readonly measurements: readonly (readonly Measurement[])[];
 }
 
 /** Gets the peers ready; one that cannot be had here is said so and left out. */
-async function openPeers(trial: BenchDocument, threads: number): Promise<Peer[]> {
+async function openPeers(trial: BenchDocument, threads: readonly number[]): Promise<Peer[]> {
   const peers: Peer[] = [];
   for (const source of SOURCES) {
     try {
@@ -88,7 +91,7 @@ async function measureCase(
   }
   const speeds = peers.map((peer, i) => `${peer.name} ${RATES.run(measurements[i][0]).toFixed(0)}`);
   console.log(`${name}: ${speeds.join(', ')} tokens run per second`);
-  return { name, measurements };
+  return { name, tokens: document.tokens, measurements };
 }
 
 /** A peer's rates in one case; Surprisal's beside the others'. */
@@ -108,8 +111,11 @@ function rowsOf(peers: readonly Peer[], { name, measurements }: Case): Row[] {
   );
 }
 
-/** The rates of each form of Surprisal as multiples of each other peer's, over all repeats of all cases. */
-function ratioRows(peers: readonly Peer[], cases: readonly Case[]): Row[] {
+/**
+ * The rates of each form of Surprisal as multiples of each other peer's, over all repeats of some cases.
+ * @param of names the cases
+ */
+function ratioRows(of: string, peers: readonly Peer[], cases: readonly Case[]): Row[] {
   const isOurs = ({ name }: Peer) => name.startsWith(surprisal.name);
   const ratesOf = (peer: Peer, rate: Rate) =>
     cases.flatMap(({ measurements }) => measurements[peers.indexOf(peer)].map(RATES[rate]));
@@ -119,7 +125,7 @@ function ratioRows(peers: readonly Peer[], cases: readonly Case[]): Row[] {
       for (const rate of Object.keys(RATES) as Rate[]) {
         const theirs = ratesOf(other, rate);
         rows.push({
-          name: `all: ${our.name} : ${other.name}, ${rate}`,
+          name: `${of}: ${our.name} : ${other.name}, ${rate}`,
           unit: '×',
           samples: ratesOf(our, rate).map((value, index) => value / theirs[index]),
         });
@@ -138,29 +144,40 @@ async function main(): Promise<void> {
   const plans = process.env.SURPRISAL_BENCH === 'full' ? FULL : QUICK;
   const repeats = Number(process.env.SURPRISAL_BENCH_REPEATS) || undefined;
 
+  const asked = tokens ? [{ tokens, threads: 'all', repeats: 3 } as const] : plans;
+  // With one core all threads are one.
+  const measured = asked
+    .filter((plan) => plan.threads === 'all' || all > 1)
+    .map((plan) => ({ ...plan, threads: plan.threads === 'all' ? all : 1 }));
   const trial = await benchDocument(tokenizer, 'code', TRIAL_TOKENS, 'trial');
-  const peers = await openPeers(trial, all);
+  const peers = await openPeers(trial, [...new Set(measured.map((plan) => plan.threads))]);
   try {
     const cases: Case[] = [];
-    for (const plan of tokens ? [{ tokens, threads: 'all', repeats: 3 } as const] : plans) {
-      const threads = plan.threads === 'all' ? all : 1;
-      if (plan.threads === 'one' && all === 1) {
-        continue;
-      }
+    const texts = createHash('sha256');
+    for (const { threads, ...plan } of measured) {
       for (const kind of DOCUMENT_KINDS) {
         const name = `${kind}, ${plan.tokens} tokens, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
         const document = await benchDocument(tokenizer, kind, plan.tokens, name);
+        texts.update(document.text);
         cases.push(await measureCase(name, peers, document, threads, repeats ?? plan.repeats));
       }
     }
     const about = {
       ...before,
       model: folder.manifest.name,
+      textsSha256: texts.digest('hex'),
       ...Object.fromEntries(peers.map((peer) => [peer.name, peer.about])),
     };
     await report('documents', about, [
       ...cases.flatMap((one) => rowsOf(peers, one)),
-      ...ratioRows(peers, cases),
+      ...[...new Set(cases.map((one) => one.tokens))].flatMap((length) =>
+        ratioRows(
+          `${length} tokens`,
+          peers,
+          cases.filter((one) => one.tokens === length),
+        ),
+      ),
+      ...ratioRows('all', peers, cases),
     ]);
   } finally {
     for (const peer of peers) {

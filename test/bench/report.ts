@@ -2,6 +2,7 @@
  * What benchmarks share: medians with their spread, ratios of what was measured in turn, the machine they were measured on, a
  * table and a JSON file.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -80,8 +81,19 @@ export function machine(): Readonly<Record<string, string | number>> {
     memoryGB: Math.round(totalmem() / 1e9),
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
+    commit: commit(),
     loadAverageBefore: loadavg()[0],
   };
+}
+
+/** The commit that is checked out, and whether it was changed; some benchmarks score the repository's own files. */
+function commit(): string {
+  const git = (...parameters: string[]) => spawnSync('git', parameters, { cwd: ROOT, encoding: 'utf8' });
+  const { status, stdout } = git('rev-parse', 'HEAD');
+  if (status !== 0) {
+    return 'unknown';
+  }
+  return `${stdout.trim()}${git('status', '--porcelain').stdout.trim() === '' ? '' : ', with changes'}`;
 }
 
 /**

@@ -196,16 +196,21 @@ async function fastest(
   return best;
 }
 
+/** What is fastest with a number of threads. */
+interface Choices {
+  readonly threads: number;
+  readonly exact: Choice;
+  readonly close: Choice | undefined;
+  /** What the trial's perplexity is, by both. */
+  readonly check: string;
+}
+
 /**
  * The fastest settings with the float32 weights, and the fastest other weights that are as good as exact.
  * @throws Error when the float32 weights do not give what ours give
  */
-async function choose(
-  tool: Tool,
-  trial: BenchDocument,
-  threads: number,
-): Promise<{ exact: Choice; close: Choice | undefined; check: string }> {
-  console.log('Trying llama.cpp’s settings …');
+async function choose(tool: Tool, trial: BenchDocument, threads: number): Promise<Choices> {
+  console.log(`Trying llama.cpp’s settings with ${threads} ${threads === 1 ? 'thread' : 'threads'} …`);
   const variants = BATCHES.flatMap((batch) =>
     FLASH_ATTENTION.map((flash) => ['--batch-size', String(batch), '--flash-attn', flash]),
   );
@@ -229,7 +234,7 @@ async function choose(
     [...QUANTIZED, 'Q4_1'].map((weights) => ({ weights, arguments: exact.settings.arguments })),
     (run) => Math.abs(run.meanNats - meanNats) <= NEARLY_LOSSLESS,
   );
-  return { exact, close, check };
+  return { threads, exact, close, check };
 }
 
 /** Both ways to run llama.cpp: with float32 weights, and with the fastest others that are as good as exact. */
@@ -244,17 +249,35 @@ export const llamaCpp: PeerSource = {
     const close = () => rm(scratch, { recursive: true, force: true });
     try {
       const tool = new Tool(support.run, perplexity, weights, scratch);
-      const choices = await choose(tool, trial, threads);
-      const peerOf = (name: string, { settings }: Choice, check: string): Peer => ({
+      // What is fastest with all threads need not be with one.
+      const choices: Choices[] = [];
+      for (const count of threads) {
+        choices.push(await choose(tool, trial, count));
+      }
+      const peerOf = (name: string, of: (choices: Choices) => { choice: Choice; check: string }): Peer => ({
         name,
-        about: `llama.cpp ${version}, ${described(settings)}; ${check}`,
-        measure: (document, count) => tool.measure(document, settings, count),
+        about: `llama.cpp ${version}; ${choices
+          .map(
+            (one) => `with ${one.threads} threads: ${described(of(one).choice.settings)}; ${of(one).check}`,
+          )
+          .join('; ')}`,
+        measure: (document, count) => {
+          const one = choices.find((candidate) => candidate.threads === count);
+          if (!one) {
+            throw new RangeError(`llama.cpp's settings were not tried with ${count} threads`);
+          }
+          return tool.measure(document, of(one).choice.settings, count);
+        },
         close,
       });
-      const peers = [peerOf('llama.cpp, float32', choices.exact, choices.check)];
-      if (choices.close) {
-        const check = `perplexity of the trial ${perplexityOf(choices.close.run.meanNats)}`;
-        peers.unshift(peerOf('llama.cpp, nearly lossless', choices.close, check));
+      const peers = [peerOf('llama.cpp, float32', ({ exact, check }) => ({ choice: exact, check }))];
+      if (choices.every(({ close: found }) => found)) {
+        peers.unshift(
+          peerOf('llama.cpp, nearly lossless', ({ exact, close: found = exact }) => ({
+            choice: found,
+            check: `perplexity of the trial ${perplexityOf(found.run.meanNats)}`,
+          })),
+        );
       }
       return peers;
     } catch (error) {

@@ -49,8 +49,8 @@ export interface PeerSource {
   /**
    * Gets everything ready.
    * @param trial a short document on which settings may be tried
-   * @param threads the most CPU threads that will be asked for
+   * @param threads the numbers of CPU threads that will be asked for, the largest first
    * @throws Error whose message says in one line why there is none here
    */
-  open(trial: BenchDocument, threads: number): Promise<readonly Peer[]>;
+  open(trial: BenchDocument, threads: readonly number[]): Promise<readonly Peer[]>;
 }

@@ -194,7 +194,7 @@ class Transformers implements Peer {
 /** transformers.js from the npm registry, with the form of the weights that is faster on a CPU. */
 export const transformers: PeerSource = {
   name: 'transformers.js',
-  async open(trial, threads) {
+  async open(trial, [threads]) {
     const peer = new Transformers(await installTransformers('float32'), trial);
     try {
       await peer.check(threads);
