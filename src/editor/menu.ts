@@ -157,19 +157,23 @@ export class Menu {
       });
     }
     items.push(
-      command(
-        t('$(debug-restart) Restart Engine'),
-        t('End the model\u2019s process and start it anew'),
-        COMMANDS.restartEngine,
-      ),
       ...(engine.kind === 'off'
-        ? []
+        ? [
+            command(
+              t('$(play) Start Engine'),
+              t('Start the model\u2019s process now; it starts by itself with the next thing to score'),
+              COMMANDS.restartEngine,
+            ),
+          ]
         : [
             command(
+              t('$(debug-restart) Restart Engine'),
+              t('End the model\u2019s process and start it anew'),
+              COMMANDS.restartEngine,
+            ),
+            command(
               t('$(debug-stop) Stop Engine'),
-              t(
-                'Turn the heatmap off and give the model\u2019s memory back, until there is something to score again',
-              ),
+              t('Turn the heatmap off and free the model\u2019s memory'),
               COMMANDS.stopEngine,
             ),
           ]),

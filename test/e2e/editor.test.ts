@@ -198,6 +198,11 @@ describe('the editor', () => {
     }
     await statusShows(workbench, original.tokensOf(line, line + 4));
     await workbench.screenshot('selection');
+    // A word as a double click selects it: its token begins with the blank before it.
+    const column = original.lines[line - 1].indexOf('variance') + 1;
+    await workbench.goTo(line, column);
+    await workbench.page.keyboard.press('ControlOrMeta+Shift+ArrowRight');
+    await statusShows(workbench, [original.token(line, ' variance')]);
     await workbench.goTo(line);
     await statusShows(workbench, original.report.tokens);
   });
@@ -215,6 +220,12 @@ describe('the editor', () => {
     await heatGoes(workbench);
     await titleButton('Toggle Heatmap').click();
     await heatBecomes(workbench, original, { timeout: 10_000 });
+    await titleButton('Turn Off Heatmap').waitFor();
+    // Not where there is no text to be coloured.
+    await workbench.runCommand('Preferences: Open Settings (UI)');
+    await workbench.page.locator('.settings-editor').waitFor();
+    await titleButton('Turn Off Heatmap').waitFor({ state: 'detached' });
+    await workbench.runCommand('View: Close Editor');
     await titleButton('Turn Off Heatmap').waitFor();
   });
 

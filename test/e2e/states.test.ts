@@ -226,6 +226,37 @@ describe('themes and states', () => {
     await statusShows(workbench, reference.report.tokens);
   });
 
+  it('stops the engine, says so in the panel, and starts it there', async () => {
+    await workbench.runCommand('Surprisal: Open Explainer Panel');
+    let frame = await workbench.panelFrame();
+    await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ timeout: SCORED_WITHIN });
+    await workbench.clickStatusBar();
+    const choices = menu().locator('.monaco-list-row');
+    await choices.filter({ hasText: 'Turn Off Heatmap' }).waitFor();
+    // The list is longer than what is drawn of it.
+    await menu().locator('.quick-input-box input').fill('Engine');
+    await workbench.screenshot('menu-engine');
+    await choices.filter({ hasText: 'Stop Engine' }).click();
+    await frame.getByTestId('status-title').getByText('The model is not running').waitFor();
+    await workbench.screenshot('stopped-panel');
+    await workbench.clickStatusBar();
+    await choices.filter({ hasText: 'Turn On Heatmap' }).waitFor();
+    await workbench.screenshot('stopped-menu');
+    await menu().locator('.quick-input-box input').fill('Engine');
+    await choices.filter({ hasText: 'Start Engine' }).waitFor();
+    assert.equal(await choices.filter({ hasText: 'Stop Engine' }).count(), 0);
+    await workbench.page.keyboard.press('Escape');
+    await menu().waitFor({ state: 'hidden' });
+
+    frame = await workbench.panelFrame();
+    await frame.getByTestId('action').click();
+    await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ timeout: SCORED_WITHIN });
+    await closeEditor(/^Surprisal$/);
+    await workbench.runCommand('Surprisal: Toggle Heatmap');
+    await statusShows(workbench, reference.report.tokens);
+    await heatBecomes(workbench, reference);
+  });
+
   it('explains itself when one points at the status bar', async () => {
     const tooltip = workbench.page.locator('.workbench-hover');
     await workbench.page.locator('.statusbar-item[id*="surprisal" i] a').first().hover();
