@@ -63,6 +63,8 @@ export interface TrainingListener {
   begin(tokens: TrainingTokens): void;
   /** The losses after some steps. The first is of the model as it is, at step 0. */
   point(point: TrainingPoint): void;
+  /** The training itself is over, and so many tokens of all the document's are scored with what was learnt. */
+  scored?(done: number, total: number): void;
 }
 
 /** How a training is ended early. */

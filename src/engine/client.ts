@@ -599,6 +599,13 @@ export class Engine implements EngineApi {
         }
         break;
       }
+      case 'trainingScored': {
+        const pending = this.#pending.get(message.request);
+        if (pending?.kind === 'training') {
+          pending.listener.scored?.(message.done, message.total);
+        }
+        break;
+      }
       case 'trained': {
         const pending = this.#settle(message.request);
         if (pending?.kind === 'training') {

@@ -226,6 +226,13 @@ export type FromHost =
       readonly tokens: TrainingTokens;
       readonly point: TrainingPoint;
     }
+  /** So many tokens of all the document's are scored with what was learnt; the training itself is over. */
+  | {
+      readonly type: 'trainingScored';
+      readonly request: number;
+      readonly done: number;
+      readonly total: number;
+    }
   | { readonly type: 'trained'; readonly request: number; readonly result: TrainingResult }
   | { readonly type: 'cancelled'; readonly request: number }
   | { readonly type: 'problem'; readonly request: number; readonly problem: EngineProblem }

@@ -168,10 +168,12 @@ export class Scorer {
       return;
     }
     try {
-      const work = new Training(this.network, request.options, trained, evaluated, (tokens, point) =>
-        this.send({ type: 'training', request: request.request, tokens, point }),
-      );
-      this.#training = { request: request.request, work };
+      const { request: id, options } = request;
+      const work = new Training(this.network, options, trained, evaluated, {
+        point: (tokens, point) => this.send({ type: 'training', request: id, tokens, point }),
+        scored: (done, total) => this.send({ type: 'trainingScored', request: id, done, total }),
+      });
+      this.#training = { request: id, work };
     } catch (error) {
       this.problem(request.request, error);
     }

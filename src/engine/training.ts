@@ -109,6 +109,13 @@ function checkOptions(options: TrainingOptions): void {
   check(Number.isInteger(seed), `The seed ${seed} cannot be used.`, 'Choose a whole number.');
 }
 
+/** Who hears of a training. */
+export interface TrainingProgress {
+  point(tokens: TrainingTokens, point: TrainingPoint): void;
+  /** So many tokens of all the document's are scored with what was learnt. */
+  scored(done: number, total: number): void;
+}
+
 /**
  * One training. It holds copies of what it reads and parameters of its own: the model and the document's scores
  * are never touched.
@@ -130,7 +137,7 @@ export class Training {
 
   /**
    * @param evaluation what the evaluation loss is computed on; undefined holds back the document's last fifth
-   * @param report receives each point as soon as it is computed
+   * @param listener hears of what was computed as soon as it is there
    * @throws TrainingError when the options cannot be used or there are too few tokens
    */
   constructor(
@@ -138,7 +145,7 @@ export class Training {
     private readonly options: TrainingOptions,
     private readonly document: TrainingDocument,
     evaluation: TrainingDocument | undefined,
-    private readonly report: (tokens: TrainingTokens, point: TrainingPoint) => void,
+    private readonly listener: TrainingProgress,
   ) {
     checkOptions(options);
     this.#spans = chooseTokens(document, options.evaluation === 'split' ? undefined : evaluation);
@@ -313,7 +320,7 @@ export class Training {
     if (!this.#best || point.evaluation < this.#points[this.#best.index].evaluation) {
       this.#best = { index: this.#points.length - 1, adapter: this.#adapter.copy() };
     }
-    this.report(this.tokens, point);
+    this.listener.point(this.tokens, point);
   }
 
   /** Scores the whole document with an adapter. */
@@ -346,6 +353,7 @@ export class Training {
       if (!out.nats.subarray(from, from + tokens.length).every(Number.isFinite)) {
         throw diverged(this.#points[index].step);
       }
+      this.listener.scored(from + tokens.length, ids.length);
       yield;
     }
     return out;

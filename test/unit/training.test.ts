@@ -42,6 +42,7 @@ async function train(
 ): Promise<Trained> {
   const points: TrainingPoint[] = [];
   const controller = new AbortController();
+  let scored = { done: 0, total: 0 };
   let tokens: TrainingTokens | undefined;
   const result = await engine.train(
     document,
@@ -57,10 +58,17 @@ async function train(
         points.push(point);
         onPoint(points, controller);
       },
+      scored: (done, total) => {
+        assert.ok(done > scored.done && done <= total, `${done} of ${total} after ${scored.done}`);
+        scored = { done, total };
+      },
     },
     { stop: controller.signal },
   );
   assert.ok(tokens);
+  // The model as it is needs no scores.
+  const total = result.best > 0 ? result.scores.nats.length : 0;
+  assert.deepEqual(scored, { done: total, total });
   return { tokens, points, result };
 }
 
