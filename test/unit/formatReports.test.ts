@@ -396,6 +396,25 @@ describe('format: text', () => {
     assert.match(textOf([report], { unit: 'bits', colours: PLAIN }), /^␛\]0;x␇ on cpu \(Test CPU\)/m);
   });
 
+  it('names no alternatives to the first byte of a character', () => {
+    const top = [{ id: 7, text: 'let', nats: BIT }];
+    const shown = textOf(
+      [
+        reportOn(
+          'é',
+          [
+            [1, 5],
+            [1, 5],
+          ],
+          { top },
+        ),
+      ],
+      { unit: 'bits', colours: PLAIN },
+    );
+    assert.match(shown, /“é”$/m);
+    assert.doesNotMatch(shown, /expected|let/);
+  });
+
   it('takes the depth of colour from the environment', () => {
     const depth = (environment: Record<string, string>, terminal: boolean) =>
       terminalColours(environment, terminal).depth;
@@ -489,6 +508,24 @@ describe('format: html', () => {
     assert.deepEqual(names('a·b c.txt'), ['a·b c.txt · Surprisal', 'a·b c.txt']);
     assert.deepEqual(names('-'), ['standard input · Surprisal', 'standard input']);
     assert.deepEqual(names('\x1b.txt'), ['␛.txt · Surprisal', '␛.txt']);
+  });
+
+  it('names no alternatives to the first byte of a character', () => {
+    const top = [{ id: 7, text: 'instead', nats: BIT }];
+    const html = htmlOf(
+      [
+        reportOn(
+          'é',
+          [
+            [1, 5],
+            [1, 5],
+          ],
+          { top },
+        ),
+      ],
+      { unit: 'bits' },
+    );
+    assert.doesNotMatch(html, /instead \d/);
   });
 
   it('several files on one page, each with its own data', () => {

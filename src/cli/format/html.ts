@@ -162,7 +162,7 @@ function surpriseHtml(unit: Unit, index: number, shown: ReportUnit): string {
   const { surprisal, probability } = numbersOf(unit, shown);
   return `<tr><td><button type="button" data-goto="${index}">${token.line}:${token.column}</button></td>
 <td><span class="h${unit.heat}">${escapeHtml(quoteVisible(unit.text))}</span></td><td>${escapeHtml(surprisal)}</td>
-<td>${escapeHtml(probability)}</td><td>${escapeHtml(expectationOf(token, NAMED_ALTERNATIVES))}</td></tr>`;
+<td>${escapeHtml(probability)}</td><td>${escapeHtml(expectationOf(unit, NAMED_ALTERNATIVES))}</td></tr>`;
 }
 
 function explanationOf(unit: Unit, report: Report, shown: ReportUnit): Explanation {

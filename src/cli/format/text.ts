@@ -139,7 +139,7 @@ function surpriseLines(report: Report, units: readonly Unit[], options: TextOpti
 function surpriseRow(unit: Unit, shown: ReportUnit): string[] {
   const [token] = unit.tokens;
   const { surprisal, probability } = numbersOf(unit, shown);
-  const expected = expectationOf(token, NAMED_ALTERNATIVES);
+  const expected = expectationOf(unit, NAMED_ALTERNATIVES);
   return [
     `${token.line}:${token.column}`,
     surprisal,
