@@ -27,7 +27,7 @@ Options:
   -h, --help                    show this text
   -v, --version                 show the version
 
-Exit status: 0 scored; 1 something about an input or the model is wrong; 2 wrong usage.
+Exit status: 0 scored; 1 something about an input, the model or the output is wrong; 2 wrong usage.
 `;
 
 /** What a valid command line asks for. */

@@ -1,19 +1,24 @@
 /** Reading what the command line was given, with messages that name it. */
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
+import { visibleLine } from './visibleLine';
 
 /** An input cannot be scored; one line for the user, naming it. */
 export class InputError extends Error {}
+
+const TOO_LARGE = 'too large to be one text';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   EISDIR: 'is a folder; give the files in it',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
+  ERR_FS_FILE_TOO_LARGE: TOO_LARGE,
 };
 
 /**
- * Reads a file, or standard input for "-", as UTF-8. A byte-order mark is kept: it is part of the text.
+ * Reads a file, or standard input for "-", as UTF-8. One byte-order mark at its beginning is left out, as VS Code leaves it
+ * out of a document: so offsets, lines and numbers are the editor's.
  * @throws InputError
  */
 export async function readInput(file: string, stdin: NodeJS.ReadableStream): Promise<string> {
@@ -25,16 +30,21 @@ export async function readInput(file: string, stdin: NodeJS.ReadableStream): Pro
     throw new InputError(`${nameOf(file)}: ${REASONS[code ?? ''] ?? message}`);
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    if (error instanceof RangeError) {
-      throw new InputError(`${nameOf(file)}: too large to be one text (${bytes.length} bytes)`);
-    }
-    throw new InputError(`${nameOf(file)}: is not UTF-8 text`);
+    const { code } = error as NodeJS.ErrnoException;
+    throw new InputError(
+      code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
+        ? `${nameOf(file)}: is not UTF-8 text`
+        : `${nameOf(file)}: ${TOO_LARGE} (${bytes.length} bytes)`,
+    );
   }
 }
 
-/** How an input is called in messages and reports. */
+/**
+ * How an input is called in messages and in reports for people, on one line. The machine-readable formats have the name
+ * as it was given, "-" for standard input: scripts look for what they asked for.
+ */
 export function nameOf(file: string): string {
-  return file === '-' ? 'standard input' : file;
+  return file === '-' ? 'standard input' : visibleLine(file);
 }

@@ -1,17 +1,20 @@
 /** The `surprisal` command (DESIGN §6). */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError } from '../engine/api';
+import { type EngineApi, EngineError } from '../engine/api';
 import { Engine } from '../engine/client';
 import { messageOf } from '../model/errors';
 import { type Command, parseCommand, USAGE, UsageError } from './arguments';
-import { formatCsv } from './format/csv';
-import { formatHtml } from './format/html';
-import { formatJson } from './format/json';
+import { csvFormat } from './format/csv';
+import { htmlFormat } from './format/html';
+import { jsonFormat } from './format/json';
+import type { ReportFormat } from './format/reportFormat';
 import { terminalColours } from './format/terminal';
-import { formatText } from './format/text';
-import { InputError, readInput } from './input';
+import { textFormat } from './format/text';
+import { InputError, nameOf, readInput } from './input';
+import { Messages } from './messages';
 import { modelFolder } from './models';
+import { Output, OutputError } from './output';
 import type { Report } from './report';
 import { scoreFile } from './scoreFile';
 
@@ -22,12 +25,10 @@ const EXIT_WRONG_USAGE = 2;
 /** The package's root; this file is bundled into `dist`. */
 const ROOT = join(__dirname, '..');
 
-type ScoreCommand = Extract<Command, { kind: 'score' }>;
+const messages = new Messages(process.stderr);
+const output = new Output(process.stdout);
 
-/** One line on standard error. */
-function complain(message: string): void {
-  process.stderr.write(`surprisal: ${message.replace(/\s*\n\s*/g, ' ')}\n`);
-}
+type ScoreCommand = Extract<Command, { kind: 'score' }>;
 
 function version(): string {
   return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
@@ -39,124 +40,131 @@ async function main(words: readonly string[]): Promise<number> {
     command = parseCommand(words);
   } catch (error) {
     if (error instanceof UsageError) {
-      complain(`${error.message} (see surprisal --help)`);
+      messages.complain(`${error.message} (see surprisal --help)`);
       return EXIT_WRONG_USAGE;
     }
     throw error;
   }
   switch (command.kind) {
     case 'help':
-      await write(USAGE);
-      return EXIT_SCORED;
+      return statusOf(output.write([USAGE]));
     case 'version':
-      await write(`${version()}\n`);
-      return EXIT_SCORED;
+      return statusOf(output.write([`${version()}\n`]));
     case 'score':
       return score(command);
   }
 }
 
-/** Scores file after file; one that cannot be scored is named on standard error and left out. */
-async function score(command: ScoreCommand): Promise<number> {
-  const { reports, failed } = await scoreAll(command);
-  if (reports.length > 0) {
-    await write(format(reports, command));
-  }
-  return failed ? EXIT_WRONG_INPUT : EXIT_SCORED;
-}
-
-async function scoreAll(command: ScoreCommand): Promise<{ reports: Report[]; failed: boolean }> {
-  const reports: Report[] = [];
-  let failed = false;
-  let engine: Engine | undefined;
+/** The exit status of what only writes; a reader who had enough is fine. */
+async function statusOf(writing: Promise<void>): Promise<number> {
   try {
-    const folder = modelFolder(command.model, join(ROOT, 'models'));
-    for (const file of command.files) {
-      try {
-        const text = await readInput(file, process.stdin);
-        engine ??= new Engine({
-          hostPath: join(__dirname, 'engine.cjs'),
-          settings: { folder, device: command.device, threads: command.threads, weights: command.weights },
-        });
-        reports.push(await scoreFile(engine, file, text, command.top, progressFor(file)));
-      } catch (error) {
-        failed = true;
-        if (!(error instanceof InputError)) {
-          throw error;
-        }
-        complain(error.message);
-      } finally {
-        clearProgress();
-      }
-    }
-    const state = engine?.state;
-    if (state?.kind === 'ready' && state.degraded) {
-      complain(state.degraded);
-    }
+    await writing;
   } catch (error) {
-    failed = true;
-    if (error instanceof EngineError) {
-      complain(`${error.problem.message} ${error.problem.advice}`);
-    } else if (error instanceof InputError) {
-      complain(error.message);
-    } else {
+    if (!(error instanceof OutputError)) {
       throw error;
     }
-  } finally {
-    await engine?.stop();
-  }
-  return { reports, failed };
-}
-
-function format(reports: readonly Report[], command: ScoreCommand): string {
-  switch (command.format) {
-    case 'json':
-      return formatJson(reports);
-    case 'csv':
-      return formatCsv(reports);
-    case 'html':
-      return formatHtml(reports, { unit: command.unit });
-    case 'text':
-      return formatText(reports, {
-        unit: command.unit,
-        colours: terminalColours(process.env, process.stdout.isTTY === true),
-      });
-  }
-}
-
-/** Progress for people: only on a terminal, on one line of standard error that is cleared afterwards. */
-function progressFor(file: string): (done: number, total: number) => void {
-  return (done, total) => {
-    if (process.stderr.isTTY && done < total) {
-      process.stderr.write(`\r\u001b[K${file}: ${done} of ${total} tokens`);
+    if (!error.isClosed) {
+      messages.complain(error.message);
+      return EXIT_WRONG_INPUT;
     }
-  };
+  }
+  return EXIT_SCORED;
 }
 
-function clearProgress(): void {
-  if (process.stderr.isTTY) {
-    process.stderr.write('\r\u001b[K');
+/** Scores file after file, and writes each report before the next file is read. */
+async function score(command: ScoreCommand): Promise<number> {
+  let failed = false;
+  const reports = reportsOf(command, (message) => {
+    failed = true;
+    messages.complain(message);
+  });
+  const status = await statusOf(writeAll(reports, formatOf(command)));
+  return failed ? EXIT_WRONG_INPUT : status;
+}
+
+/** @throws OutputError, after which no file is scored any more */
+async function writeAll(reports: AsyncIterable<Report>, format: ReportFormat): Promise<void> {
+  let count = 0;
+  for await (const report of reports) {
+    await output.write(format.report(report, count++));
+  }
+  await output.write(format.end(count));
+}
+
+/**
+ * Reports of the files, in order. One that cannot be scored is left out and told; without a usable engine, so are all
+ * others.
+ * @param fail receives the reason, naming the file or the model
+ */
+async function* reportsOf(command: ScoreCommand, fail: (message: string) => void): AsyncGenerator<Report> {
+  let folder: string;
+  try {
+    folder = modelFolder(command.model, join(ROOT, 'models'));
+  } catch (error) {
+    fail(reasonOf(error));
+    return;
+  }
+  const { device, threads, weights } = command;
+  const settings = { folder, device, threads, weights };
+  const engine = new Engine({ hostPath: join(__dirname, 'engine.cjs'), settings });
+  try {
+    for (const file of command.files) {
+      const report = await reportOf(engine, file, command.top).catch((error) => fail(reasonOf(error)));
+      if (report) {
+        yield report;
+      } else if (engine.state.kind === 'failed') {
+        return;
+      }
+    }
+    if (engine.state.kind === 'ready' && engine.state.degraded) {
+      messages.complain(engine.state.degraded);
+    }
+  } finally {
+    await engine.stop();
   }
 }
 
-/** Writes all of a text to standard output before the process may end. */
-function write(text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
-  });
+/** @throws InputError, naming the file, or EngineError when the model cannot be loaded */
+async function reportOf(engine: EngineApi, file: string, top: number): Promise<Report> {
+  const text = await readInput(file, process.stdin);
+  // Before the file is held to be the reason of what fails.
+  await engine.ensureReady();
+  const name = nameOf(file);
+  try {
+    return await scoreFile(engine, file, text, top, (done, total) => messages.progress(name, done, total));
+  } catch (error) {
+    throw new InputError(`${name}: ${reasonOf(error)}`);
+  } finally {
+    messages.clearProgress();
+  }
 }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader had enough, as `head` does.
-  process.exit(error.code === 'EPIPE' ? EXIT_SCORED : EXIT_WRONG_INPUT);
-});
+/** What was thrown, and what to do about it if that is known. */
+function reasonOf(error: unknown): string {
+  return error instanceof EngineError ? `${error.problem.message} ${error.problem.advice}` : messageOf(error);
+}
+
+function formatOf({ format, files, top, unit }: ScoreCommand): ReportFormat {
+  switch (format) {
+    case 'json':
+      return jsonFormat(files.length);
+    case 'csv':
+      return csvFormat(top);
+    case 'html':
+      return htmlFormat(files.length, { unit });
+    case 'text': {
+      const colours = terminalColours(process.env, process.stdout.isTTY === true);
+      return textFormat({ unit, colours });
+    }
+  }
+}
 
 main(process.argv.slice(2)).then(
   (status) => {
     process.exitCode = status;
   },
   (error) => {
-    complain(messageOf(error));
+    messages.complain(messageOf(error));
     process.exitCode = EXIT_WRONG_INPUT;
   },
 );

@@ -1,10 +1,17 @@
 /** One file's report, from the engine. */
-import type { EngineApi } from '../engine/api';
-import type { Distribution } from '../engine/protocol';
+import { CancelledError, type EngineApi } from '../engine/api';
 import { bitsPerByte, perplexity } from '../loss/formulas';
 import { LossMap } from '../loss/lossMap';
 import { lineStarts, positionAt } from '../text/lines';
-import type { Report, ReportToken } from './report';
+import type { Report, ReportAlternative, ReportToken } from './report';
+
+/** A text's scores and what else the engine told about them. */
+interface Scored {
+  readonly losses: LossMap;
+  /** By token; empty unless they were asked for. */
+  readonly alternatives: ReadonlyMap<number, readonly ReportAlternative[]>;
+  readonly seconds: number;
+}
 
 /**
  * Scores a text and gathers everything into a report.
@@ -20,39 +27,9 @@ export async function scoreFile(
   top: number,
   onProgress: (done: number, total: number) => void,
 ): Promise<Report> {
+  const { losses, alternatives, seconds } = await scored(engine, file, text, top, onProgress);
+  // Asked now and not before: a device that is lost on the way is replaced by another one.
   const { model, device } = await engine.ensureReady();
-  let map: LossMap | undefined;
-  let score = 0;
-  const questions: Promise<readonly Distribution[]>[] = [];
-  const { seconds } = await engine.score(file, text, [], {
-    layout: (layout, id) => {
-      map = new LossMap(layout);
-      score = id;
-      questions.length = 0;
-    },
-    scores: (from, scores, done) => {
-      map?.write(from, scores);
-      if (top > 0) {
-        // Asked for at once, while the hidden states of these tokens are kept.
-        const tokens = Array.from(scores.nats, (_, i) => from + i);
-        const question = engine.distributions(file, score, tokens, top);
-        question.catch(() => {});
-        questions.push(question);
-      }
-      onProgress(done, map?.length ?? 0);
-    },
-  });
-  const losses = map as LossMap | undefined;
-  if (!losses?.complete) {
-    throw new Error(`${file}: only ${losses?.scored ?? 0} tokens came back from the engine`);
-  }
-  const alternatives = new Map<number, Distribution>();
-  for (const distributions of await Promise.all(questions)) {
-    for (const distribution of distributions) {
-      alternatives.set(distribution.token, distribution);
-    }
-  }
-  engine.forget(file);
   const totals = losses.totals();
   const meanNats = totals.tokens === 0 ? 0 : totals.nats / totals.tokens;
   const bytes = Buffer.byteLength(text, 'utf8');
@@ -75,18 +52,77 @@ export async function scoreFile(
   };
 }
 
-function reportTokens(
-  losses: LossMap,
+/**
+ * Scores a text, again from the start when the engine's process ended after the scores and before the alternatives. It
+ * is not done for ever: the engine leaves out the devices that it loses, and gives up after some crashes.
+ */
+async function scored(...request: Parameters<typeof scoredOnce>): Promise<Scored> {
+  const [engine, file] = request;
+  for (;;) {
+    try {
+      return await scoredOnce(...request);
+    } catch (error) {
+      if (!(error instanceof CancelledError)) {
+        throw error;
+      }
+    } finally {
+      engine.forget(file);
+    }
+  }
+}
+
+async function scoredOnce(
+  engine: EngineApi,
+  file: string,
   text: string,
-  alternatives: ReadonlyMap<number, Distribution>,
-): ReportToken[] {
+  top: number,
+  onProgress: (done: number, total: number) => void,
+): Promise<Scored> {
+  let map: LossMap | undefined;
+  let score = 0;
+  const alternatives = new Map<number, readonly ReportAlternative[]>();
+  const questions: Promise<void>[] = [];
+  const { seconds } = await engine.score(file, text, [], {
+    layout: (layout, id) => {
+      map = new LossMap(layout);
+      score = id;
+      questions.length = 0;
+    },
+    scores: (from, scores, done) => {
+      map?.write(from, scores);
+      if (top > 0) {
+        // Asked for at once, while the hidden states of these tokens are kept.
+        const tokens = Array.from(scores.nats, (_, i) => from + i);
+        const question = engine.distributions(file, score, tokens, top).then((distributions) => {
+          for (const { token, top: entries } of distributions) {
+            alternatives.set(
+              token,
+              entries.map(({ id, text: entry, nats }) => ({ id, text: entry, nats })),
+            );
+          }
+        });
+        question.catch(() => {});
+        questions.push(question);
+      }
+      onProgress(done, map?.length ?? 0);
+    },
+  });
+  await Promise.all(questions);
+  const losses = map as LossMap | undefined;
+  if (!losses?.complete) {
+    throw new Error(`only ${losses?.scored ?? 0} tokens came back from the engine`);
+  }
+  return { losses, alternatives, seconds };
+}
+
+function reportTokens(losses: LossMap, text: string, alternatives: Scored['alternatives']): ReportToken[] {
   const lines = lineStarts(text);
   const tokens: ReportToken[] = [];
   for (let i = 0; i < losses.length; i++) {
     const start = losses.layout.starts[i];
     const end = losses.layout.ends[i];
     const { line, column } = positionAt(lines, start);
-    const top = alternatives.get(i)?.top.map(({ id, text: entry, nats }) => ({ id, text: entry, nats }));
+    const top = alternatives.get(i);
     tokens.push({
       start,
       end,

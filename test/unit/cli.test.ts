@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import type { Report } from '../../src/cli/report';
-import { CLI, DEMO, ROOT, TINY_MODEL } from '../support/paths';
+import { CLI, DEMO, ENGINE_HOST, ROOT, TINY_MODEL } from '../support/paths';
 
 interface Outcome {
   readonly status: number | null;
@@ -12,29 +15,48 @@ interface Outcome {
   readonly error: string;
 }
 
-/** Runs the built command. */
-function surprisal(
+interface Setting {
+  readonly environment?: NodeJS.ProcessEnv;
+  /** What standard output and standard error are; pipes unless a descriptor is given. */
+  readonly out?: number;
+  readonly error?: number;
+  /** Another built command than the project's. */
+  readonly cli?: string;
+}
+
+/** Starts the built command. */
+function start(
   words: readonly string[],
-  input = '',
-  environment: NodeJS.ProcessEnv = {},
-): Promise<Outcome> {
+  { environment, out, error, cli = CLI }: Setting = {},
+): ChildProcess & { stdin: Writable } {
+  return spawn(process.execPath, [cli, ...words], {
+    cwd: ROOT,
+    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...environment },
+    stdio: ['pipe', out ?? 'pipe', error ?? 'pipe'],
+  }) as ChildProcess & { stdin: Writable };
+}
+
+/** What the command wrote and how it ended. */
+function outcomeOf(child: ChildProcess): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CLI, ...words], {
-      cwd: ROOT,
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...environment },
-    });
     let out = '';
     let error = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => {
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
       out += text;
     });
-    child.stderr.setEncoding('utf8').on('data', (text) => {
+    child.stderr?.setEncoding('utf8').on('data', (text) => {
       error += text;
     });
     child.on('error', reject);
     child.on('close', (status) => resolve({ status, out, error }));
-    child.stdin.end(input);
   });
+}
+
+/** Runs the built command to its end. */
+function surprisal(words: readonly string[], input = '', setting: Setting = {}): Promise<Outcome> {
+  const child = start(words, setting);
+  child.stdin.end(input);
+  return outcomeOf(child);
 }
 
 const QUICK = ['--model', TINY_MODEL, '--device', 'cpu'];
@@ -137,10 +159,8 @@ describe('surprisal score', function () {
     assert.match(plain.out, /bits per token/);
     const nats = await surprisal(['score', '-', '--unit', 'nats', ...QUICK], 'x = 1\n');
     assert.match(nats.out, /nats per token/);
-    const coloured = await surprisal(['score', '-', ...QUICK], 'x = 1\n', {
-      NO_COLOR: undefined,
-      FORCE_COLOR: '3',
-    });
+    const environment = { NO_COLOR: undefined, FORCE_COLOR: '3' };
+    const coloured = await surprisal(['score', '-', ...QUICK], 'x = 1\n', { environment });
     assert.ok(coloured.out.includes('\u001b[48;2;') || coloured.out.includes(';48;2;'));
   });
 
@@ -161,7 +181,11 @@ describe('surprisal score', function () {
         assert.equal(status, 1);
         assert.match(error, reason);
         oneLine(error);
-        assert.equal(JSON.parse(out).file, '-', 'the other input was scored');
+        assert.deepEqual(
+          JSON.parse(out).map((report: Report) => report.file),
+          ['-'],
+          'the other input was scored',
+        );
       }
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -197,5 +221,159 @@ describe('surprisal score', function () {
     assert.equal(JSON.parse(out).device.provider, 'cpu');
     assert.match(error, /DirectML|CUDA/);
     oneLine(error);
+  });
+});
+
+describe('surprisal score, when something fails', function () {
+  this.timeout(60_000);
+  let folder = '';
+  let good = '';
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'surprisal-cli-'));
+    good = await fileOf('good.txt', 'x = 1\n');
+  });
+
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  async function fileOf(name: string, text: string): Promise<string> {
+    const file = join(folder, name);
+    await writeFile(file, text);
+    return file;
+  }
+
+  const filesOf = (out: string) => JSON.parse(out).map((report: Report) => report.file);
+  const JSON_FORMAT = ['--format', 'json', ...QUICK];
+
+  it('writes each report before the next input is read', async () => {
+    const child = start(['score', good, '-', ...QUICK]);
+    const ended = outcomeOf(child);
+    let early = '';
+    child.stdout?.on('data', (text) => {
+      early += text;
+    });
+    while (!early.includes('Most surprising of')) {
+      await once(child.stdout!, 'data');
+    }
+    assert.ok(!early.includes('standard input'));
+    child.stdin.end('y = 2\n');
+    const { status, out } = await ended;
+    assert.equal(status, 0);
+    assert.match(out, /\n\nstandard input\n/);
+  });
+
+  it('writes JSON of the shape that the number of files asks for', async () => {
+    const none = join(folder, 'none.txt');
+    const single = await surprisal(['score', none, ...JSON_FORMAT]);
+    assert.deepEqual([single.status, single.out], [1, '']);
+    const several = await surprisal(['score', none, folder, ...JSON_FORMAT]);
+    assert.deepEqual([several.status, several.out], [1, '[]\n']);
+    const noModel = await surprisal(['score', good, good, '--format', 'json', '--model', 'no-such-model']);
+    assert.deepEqual([noModel.status, noModel.out], [1, '[]\n']);
+  });
+
+  it('names a file that cannot be scored without obeying its name', async () => {
+    const { error } = await surprisal(['score', join(folder, 'no\x1b[31mne.txt'), ...QUICK]);
+    assert.match(error, /no␛\[31mne\.txt: no such file\n$/);
+  });
+
+  it('goes on after a text that the tokenizer does not keep', async () => {
+    const model = join(folder, 'lower-case');
+    await cp(TINY_MODEL, model, { recursive: true });
+    await changeTokenizer(model, { normalizer: { type: 'Lowercase' } });
+    const capital = await fileOf('capital.txt', 'X = 1\n');
+    const { status, out, error } = await surprisal([
+      'score',
+      capital,
+      good,
+      '--format',
+      'json',
+      '--model',
+      model,
+      '--device',
+      'cpu',
+    ]);
+    assert.equal(status, 1);
+    assert.match(error, /^surprisal: \S*capital\.txt: The tokenizer .* changes the text.*\n$/);
+    assert.deepEqual(filesOf(out), [good]);
+  });
+
+  it('keeps what is done when the engine cannot be had any more, and stops', async () => {
+    const cli = await commandWhoseEngine(`({ type, document }) => {
+      if (type === 'score' && document.includes('fatal')) process.exit(9);
+    }`);
+    const fatal = await fileOf('fatal.txt', 'y = 2\n');
+    const { status, out, error } = await surprisal(['score', good, fatal, good, ...JSON_FORMAT], '', { cli });
+    assert.equal(status, 1);
+    assert.match(error, /^surprisal: \S*fatal\.txt: The engine's process ended with code 9.*\n$/);
+    assert.deepEqual(filesOf(out), [good]);
+  });
+
+  /** Another model folder's tokenizer, with its checksum. */
+  async function changeTokenizer(model: string, change: object): Promise<void> {
+    const tokenizer = join(model, 'tokenizer.json');
+    const text = JSON.stringify({ ...JSON.parse(await readFile(tokenizer, 'utf8')), ...change });
+    await writeFile(tokenizer, text);
+    const manifest = JSON.parse(await readFile(join(model, 'surprisal.json'), 'utf8'));
+    manifest.files['tokenizer.json'] = {
+      bytes: Buffer.byteLength(text),
+      sha256: createHash('sha256').update(text).digest('hex'),
+    };
+    await writeFile(join(model, 'surprisal.json'), JSON.stringify(manifest));
+  }
+
+  /** The command with an engine that takes each message to a function first. */
+  async function commandWhoseEngine(receive: string): Promise<string> {
+    const dist = join(folder, 'dist');
+    await mkdir(dist);
+    await cp(CLI, join(dist, 'cli.cjs'));
+    const engine = `process.on('message', ${receive}); require(${JSON.stringify(ENGINE_HOST)});`;
+    await writeFile(join(dist, 'engine.cjs'), engine);
+    return join(dist, 'cli.cjs');
+  }
+
+  it('ends with 1 and a line when standard output cannot be written to', async function () {
+    if (process.platform !== 'linux') {
+      this.skip();
+    }
+    const full = await open('/dev/full', 'w');
+    try {
+      for (const words of [['score', good, ...JSON_FORMAT], ['--help']]) {
+        const { status, error } = await surprisal(words, '', { out: full.fd });
+        assert.equal(status, 1);
+        assert.match(error, /^surprisal: standard output: .*ENOSPC.*\n$/);
+      }
+    } finally {
+      await full.close();
+    }
+  });
+
+  it('ends quietly when nobody reads on, with the status that it has earned', async () => {
+    const none = join(folder, 'none.txt');
+    for (const [files, expected, complaint] of [
+      [[good, good], 0, /^$/],
+      [[none, good, good], 1, /^surprisal: .*none\.txt: no such file\n$/],
+    ] as const) {
+      const child = start(['score', ...files, ...QUICK]);
+      child.stdout?.destroy();
+      const { status, error } = await outcomeOf(child);
+      assert.equal(status, expected);
+      assert.match(error, complaint);
+    }
+  });
+
+  it('goes on when its messages cannot be written', async function () {
+    if (process.platform !== 'linux') {
+      this.skip();
+    }
+    const full = await open('/dev/full', 'w');
+    try {
+      const words = ['score', join(folder, 'none.txt'), good, ...JSON_FORMAT];
+      const { status, out } = await surprisal(words, '', { error: full.fd });
+      assert.equal(status, 1);
+      assert.deepEqual(filesOf(out), [good]);
+    } finally {
+      await full.close();
+    }
   });
 });

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { formatCsv } from '../../src/cli/format/csv';
+import { csvFormat } from '../../src/cli/format/csv';
 import { linesOf, unitsOf } from '../../src/cli/format/document';
 import { shortestFloat32 } from '../../src/cli/format/float32';
-import { escapeHtml, formatHtml } from '../../src/cli/format/html';
-import { formatJson } from '../../src/cli/format/json';
+import { escapeHtml, type HtmlOptions, htmlFormat } from '../../src/cli/format/html';
+import { jsonFormat } from '../../src/cli/format/json';
+import type { ReportFormat } from '../../src/cli/format/reportFormat';
 import { type TerminalColours, terminalColours } from '../../src/cli/format/terminal';
-import { formatText } from '../../src/cli/format/text';
+import { type TextOptions, textFormat } from '../../src/cli/format/text';
 import type { Report, ReportToken } from '../../src/cli/report';
 import { lineStarts, positionAt } from '../../src/text/lines';
 import { tokenRanges, utf8Length } from '../../src/text/utf8';
@@ -15,6 +17,29 @@ import { tokenRanges, utf8Length } from '../../src/text/utf8';
 const BIT = Math.LN2;
 const PLAIN: TerminalColours = { depth: 'none', background: 'dark' };
 const TRUE_COLOUR: TerminalColours = { depth: 'truecolor', background: 'dark' };
+
+function* piecesOf(format: ReportFormat, reports: readonly Report[]): Generator<string> {
+  for (const [index, report] of reports.entries()) {
+    yield* format.report(report, index);
+  }
+  yield* format.end(reports.length);
+}
+
+function jsonOf(reports: readonly Report[], files = reports.length): string {
+  return [...piecesOf(jsonFormat(files), reports)].join('');
+}
+
+function csvOf(reports: readonly Report[], alternatives = 0): string {
+  return [...piecesOf(csvFormat(alternatives), reports)].join('');
+}
+
+function htmlOf(reports: readonly Report[], options: HtmlOptions): string {
+  return [...piecesOf(htmlFormat(reports.length, options), reports)].join('');
+}
+
+function textOf(reports: readonly Report[], options: TextOptions): string {
+  return [...piecesOf(textFormat(options), reports)].join('');
+}
 
 /** A report on a text whose tokens have these bytes and surprisals (in bits). */
 function reportOn(
@@ -180,7 +205,7 @@ describe('format: document', () => {
 
 describe('format: json', () => {
   it('one object for one file, with the numbers as float32', () => {
-    const parsed = JSON.parse(formatJson([withTop]));
+    const parsed = JSON.parse(jsonOf([withTop]));
     assert.deepEqual(Object.keys(parsed), ['schema', 'file', 'model', 'device', 'summary', 'tokens']);
     assert.deepEqual(parsed.summary, example.summary);
     assert.deepEqual(parsed.tokens[5], {
@@ -205,19 +230,24 @@ describe('format: json', () => {
 
   it('an array for several, also empty documents; one token on a line', () => {
     const empty = reportOn('', []);
-    const text = formatJson([example, empty]);
+    const text = jsonOf([example, empty]);
     const parsed = JSON.parse(text);
     assert.equal(parsed.length, 2);
     assert.deepEqual(parsed[1], empty);
     assert.equal(text.split('\n').filter((line) => line.startsWith('    {"start"')).length, 6);
-    assert.deepEqual(JSON.parse(formatJson([empty])), empty);
-    assert.deepEqual(JSON.parse(formatJson([])), []);
+    assert.deepEqual(JSON.parse(jsonOf([empty])), empty);
+  });
+
+  it('its shape is that of the files that were asked for', () => {
+    assert.equal(jsonOf([], 1), '', 'nothing for one file that could not be scored');
+    assert.equal(jsonOf([], 2), '[]\n');
+    assert.deepEqual(JSON.parse(jsonOf([example], 3)), [JSON.parse(jsonOf([example], 1))]);
   });
 
   it('every document survives the way through UTF-8', () => {
     fc.assert(
       fc.property(reports, ({ text, report }) => {
-        const read = JSON.parse(Buffer.from(formatJson([report]), 'utf8').toString('utf8')) as Report;
+        const read = JSON.parse(Buffer.from(jsonOf([report]), 'utf8').toString('utf8')) as Report;
         assert.equal(
           unitsOf(read)
             .map((unit) => unit.text)
@@ -234,7 +264,7 @@ describe('format: json', () => {
 
 describe('format: csv', () => {
   it('a header and a row for each token', () => {
-    const rows = formatCsv([withTop]).split('\r\n');
+    const rows = csvOf([withTop], 2).split('\r\n');
     assert.equal(
       rows[0],
       'file,start,end,line,column,text,id,nats,entropy,varentropy,rank,page,top1_id,top1_text,top1_nats,top2_id,top2_text,top2_nats',
@@ -249,7 +279,7 @@ describe('format: csv', () => {
   });
 
   it('files are told apart, and no field is a formula', () => {
-    const text = formatCsv([
+    const text = csvOf([
       { ...example, file: '=x,"y".txt' },
       { ...example, file: '-' },
     ]);
@@ -259,10 +289,19 @@ describe('format: csv', () => {
     assert.equal(rows.length, 13);
   });
 
+  it('has the columns of the alternatives that were asked for, in an empty document too', () => {
+    const empty = reportOn('', []);
+    const [columns, ...rows] = csvOf([empty, withTop], 3).split('\r\n');
+    assert.match(columns, /,page,top1_id,.*,top3_nats$/);
+    assert.match(rows[5], /"""=cmd""",1\.3862944,,,$/);
+    assert.equal(csvOf([empty], 3), `${columns}\r\n`);
+    assert.equal(csvOf([]), '');
+  });
+
   it('token text round-trips, whatever it holds', () => {
     fc.assert(
       fc.property(reports, ({ report }) => {
-        const rows = readCsv(Buffer.from(formatCsv([report]), 'utf8').toString('utf8')).slice(1);
+        const rows = readCsv(Buffer.from(csvOf([report]), 'utf8').toString('utf8')).slice(1);
         assert.equal(rows.length, report.tokens.length);
         rows.forEach((row, i) => {
           assert.equal(row.length, 12);
@@ -285,7 +324,7 @@ function readCsv(text: string): string[][] {
 
 describe('format: text', () => {
   it('without colour: bars, legend, summary and the most surprising tokens', () => {
-    const lines = formatText([withTop], { unit: 'bits', colours: PLAIN }).split('\n');
+    const lines = textOf([withTop], { unit: 'bits', colours: PLAIN }).split('\n');
     assert.deepEqual(lines, [
       'demo.txt',
       '',
@@ -310,23 +349,23 @@ describe('format: text', () => {
   });
 
   it('with colour: each token on its own background, over any terminal', () => {
-    const [, , first, second] = formatText([example], { unit: 'nats', colours: TRUE_COLOUR }).split('\n');
+    const [, , first, second] = textOf([example], { unit: 'nats', colours: TRUE_COLOUR }).split('\n');
     assert.equal(
       first,
       '\x1b[2m1 │\x1b[0m let\x1b[38;2;204;204;204;48;2;58;48;33m x\x1b[0m' +
         '\x1b[38;2;204;204;204;48;2;45;43;33m =\x1b[0m\x1b[38;2;204;204;204;48;2;75;51;31m 1;\x1b[0m',
     );
     assert.match(second, / {2,3}\x1b\[38;2;204;204;204;48;2;110;63;140m<b>\x1b\[0m$/);
-    const table = formatText([example], { unit: 'bits', colours: { depth: 'ansi256', background: 'light' } });
+    const table = textOf([example], { unit: 'bits', colours: { depth: 'ansi256', background: 'light' } });
     assert.ok(table.includes('\x1b[38;5;16;48;5;141m<b>\x1b[0m'));
   });
 
   it('no control character of the document reaches the terminal', () => {
     fc.assert(
       fc.property(reports, ({ report }) => {
-        const plain = formatText([report], { unit: 'bits', colours: PLAIN });
+        const plain = textOf([report], { unit: 'bits', colours: PLAIN });
         assert.doesNotMatch(plain, /[\p{Cs}\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202E]/u);
-        const coloured = formatText([report], { unit: 'bits', colours: TRUE_COLOUR });
+        const coloured = textOf([report], { unit: 'bits', colours: TRUE_COLOUR });
         assert.doesNotMatch(
           coloured.replace(/\x1b\[[\d;]*m/g, ''),
           /[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/,
@@ -337,9 +376,43 @@ describe('format: text', () => {
   });
 
   it('shows an empty document', () => {
-    const shown = formatText([reportOn('', [])], { unit: 'bits', colours: PLAIN });
+    const shown = textOf([reportOn('', [])], { unit: 'bits', colours: PLAIN });
     assert.match(shown, /^demo\.txt\n/);
     assert.match(shown, /0 tokens · 0 bits per token · perplexity 1 · 0\.000 bits per byte/);
+  });
+
+  it('several files are told apart, by names that no terminal obeys', () => {
+    const names = ['a·b c.txt', '-', '\x1b[31mred\n.txt'];
+    const shown = textOf(
+      names.map((file) => ({ ...example, file })),
+      { unit: 'bits', colours: PLAIN },
+    );
+    const headings = shown.split('\n').filter((line) => /txt$|^standard/.test(line));
+    assert.deepEqual(headings, ['a·b c.txt', 'standard input', '␛[31mred⏎.txt']);
+  });
+
+  it('what a model calls itself does not reach the terminal as it is either', () => {
+    const report = { ...example, model: { ...example.model, id: '\x1b]0;x\x07' } };
+    assert.match(textOf([report], { unit: 'bits', colours: PLAIN }), /^␛\]0;x␇ on cpu \(Test CPU\)/m);
+  });
+
+  it('names no alternatives to the first byte of a character', () => {
+    const top = [{ id: 7, text: 'let', nats: BIT }];
+    const shown = textOf(
+      [
+        reportOn(
+          'é',
+          [
+            [1, 5],
+            [1, 5],
+          ],
+          { top },
+        ),
+      ],
+      { unit: 'bits', colours: PLAIN },
+    );
+    assert.match(shown, /“é”$/m);
+    assert.doesNotMatch(shown, /expected|let/);
   });
 
   it('takes the depth of colour from the environment', () => {
@@ -360,7 +433,7 @@ describe('format: text', () => {
 });
 
 describe('format: html', () => {
-  const page = formatHtml([withTop], { unit: 'bits' });
+  const page = htmlOf([withTop], { unit: 'bits' });
 
   it('escapes', () => {
     assert.equal(escapeHtml(`<a href="x">&'`), '&lt;a href=&quot;x&quot;&gt;&amp;&#39;');
@@ -413,7 +486,7 @@ describe('format: html', () => {
   it('document text and file names are never markup', () => {
     fc.assert(
       fc.property(reports, nasty, ({ text, report }, file) => {
-        const html = formatHtml([{ ...report, file }], { unit: 'bits' });
+        const html = htmlOf([{ ...report, file }], { unit: 'bits' });
         assert.equal(html.match(/<script/g)?.length, 2);
         assert.equal(html.match(/<\/script>/g)?.length, 2);
         assert.equal(explanations(html).length, unitsOf(report).length);
@@ -427,10 +500,70 @@ describe('format: html', () => {
     );
   });
 
+  it('names the input in title and heading', () => {
+    const names = (file: string) =>
+      /<title>(.*?)<\/title>[\s\S]*<h1>(.*?)<\/h1>/
+        .exec(htmlOf([{ ...example, file }], { unit: 'bits' }))
+        ?.slice(1);
+    assert.deepEqual(names('a·b c.txt'), ['a·b c.txt · Surprisal', 'a·b c.txt']);
+    assert.deepEqual(names('-'), ['standard input · Surprisal', 'standard input']);
+    assert.deepEqual(names('\x1b.txt'), ['␛.txt · Surprisal', '␛.txt']);
+  });
+
+  it('names no alternatives to the first byte of a character', () => {
+    const top = [{ id: 7, text: 'instead', nats: BIT }];
+    const html = htmlOf(
+      [
+        reportOn(
+          'é',
+          [
+            [1, 5],
+            [1, 5],
+          ],
+          { top },
+        ),
+      ],
+      { unit: 'bits' },
+    );
+    assert.doesNotMatch(html, /instead \d/);
+  });
+
   it('several files on one page, each with its own data', () => {
-    const both = formatHtml([example, { ...example, file: 'b.txt' }], { unit: 'nats' });
+    const both = htmlOf([example, { ...example, file: 'b.txt' }], { unit: 'nats' });
     assert.equal(both.match(/<article/g)?.length, 2);
     assert.ok(both.includes('<title>Surprisal</title>'));
+    assert.match(both, /<\/article>\n<article data-document="1">/);
+    assert.equal(htmlOf([], { unit: 'nats' }), '');
+  });
+});
+
+describe('format: all', () => {
+  const bits = { unit: 'bits' } as const;
+  const formats: readonly [name: string, format: ReportFormat][] = [
+    ['json', jsonFormat(2)],
+    ['csv', csvFormat(2)],
+    ['html', htmlFormat(2, bits)],
+    ['text', textFormat({ ...bits, colours: TRUE_COLOUR })],
+  ];
+
+  for (const [name, format] of formats) {
+    it(`${name} comes in pieces, none longer than what it begins with or a line needs`, () => {
+      const line = 'let x = 1;\n';
+      const report = reportOn(line.repeat(2000), Array(2000).fill([utf8Length(line), 9]));
+      const lengths = [...piecesOf(format, [report, report])].map((piece) => piece.length);
+      assert.ok(lengths.length > 4000);
+      assert.ok(Math.max(...lengths) < 20_000, `${Math.max(...lengths)} characters`);
+    });
+  }
+
+  it('json may be longer than a string can be', () => {
+    const [token] = example.tokens;
+    const tokens = Array(550).fill({ ...token, text: 'x'.repeat(1_000_000) });
+    let length = 0;
+    for (const piece of piecesOf(jsonFormat(1), [{ ...example, tokens }])) {
+      length += piece.length;
+    }
+    assert.ok(length > constants.MAX_STRING_LENGTH);
   });
 });
 

@@ -5,8 +5,9 @@
  * line breaks round-trip through any CSV reader (`JSON.parse` of the field gives the text), and no field begins
  * with a character that makes a spreadsheet take it for a formula.
  */
-import type { Report, ReportToken } from '../report';
+import type { ReportToken } from '../report';
 import { shortestFloat32 } from './float32';
+import type { ReportFormat } from './reportFormat';
 
 const LINE_BREAK = '\r\n';
 const COLUMNS = [
@@ -25,29 +26,26 @@ const COLUMNS = [
 ] as const;
 
 /**
- * Reports as CSV text. With alternatives, columns `top1_id`, `top1_text`, `top1_nats`, `top2_id` … follow; they are
- * empty where a token has fewer.
- * @param reports one for each file, in order
+ * Reports as CSV text; nothing without any.
+ * @param alternatives number of alternatives that were asked for. Columns `top1_id`, `top1_text`, `top1_nats`, `top2_id` …
+ *   follow for them; they are empty where a token has fewer
  */
-export function formatCsv(reports: readonly Report[]): string {
-  const alternatives = mostAlternatives(reports);
-  const rows: (string | number)[][] = [header(alternatives)];
-  for (const { file, tokens } of reports) {
-    for (const token of tokens) {
-      rows.push(row(file, token, alternatives));
-    }
-  }
-  return rows.map((fields) => fields.join(',') + LINE_BREAK).join('');
+export function csvFormat(alternatives: number): ReportFormat {
+  return {
+    *report({ file, tokens }, index) {
+      if (index === 0) {
+        yield line(header(alternatives));
+      }
+      for (const token of tokens) {
+        yield line(row(file, token, alternatives));
+      }
+    },
+    *end() {},
+  };
 }
 
-function mostAlternatives(reports: readonly Report[]): number {
-  let most = 0;
-  for (const { tokens } of reports) {
-    for (const { top } of tokens) {
-      most = Math.max(most, top?.length ?? 0);
-    }
-  }
-  return most;
+function line(fields: readonly (string | number)[]): string {
+  return fields.join(',') + LINE_BREAK;
 }
 
 function header(alternatives: number): string[] {

@@ -8,10 +8,12 @@ import { HEAT_BINS, heatOf } from '../../loss/heat';
 import { mostSurprising } from '../../loss/statistics';
 import { formatCount, formatProbability, formatSurprisal } from '../../loss/units';
 import { makeVisible, makeVisibleWithin, quoteVisible } from '../../text/visible';
+import { nameOf } from '../input';
 import type { Report, ReportToken } from '../report';
 import { linesOf, type Piece, type Unit, unitsOf } from './document';
 import { PAGE_SCRIPT } from './htmlScript';
 import { PAGE_STYLE } from './htmlStyle';
+import type { ReportFormat } from './reportFormat';
 import { expectationOf, figuresOf, numbersOf, provenanceOf, type ReportUnit, shareSentence } from './summary';
 
 /** How to write the HTML format. */
@@ -33,11 +35,24 @@ interface Explanation {
 }
 
 /**
- * Reports as one HTML page.
- * @param reports one for each file, in order
+ * Reports as one HTML page; nothing without any.
+ * @param files number of files that were asked for: the page of one has its name as title
  */
-export function formatHtml(reports: readonly Report[], options: HtmlOptions): string {
-  const title = reports.length === 1 ? `${reports[0].file} · Surprisal` : 'Surprisal';
+export function htmlFormat(files: number, options: HtmlOptions): ReportFormat {
+  return {
+    *report(report, index) {
+      yield index > 0 ? '\n' : pageStart(files === 1 ? `${nameOf(report.file)} · Surprisal` : 'Surprisal');
+      yield* articleHtml(report, index, options);
+    },
+    *end(count) {
+      if (count > 0) {
+        yield PAGE_END;
+      }
+    },
+  };
+}
+
+function pageStart(title: string): string {
   const policy =
     `default-src 'none'; script-src '${hashSource(PAGE_SCRIPT)}'; style-src '${hashSource(PAGE_STYLE)}'; ` +
     `base-uri 'none'; form-action 'none'`;
@@ -54,14 +69,16 @@ export function formatHtml(reports: readonly Report[], options: HtmlOptions): st
 <body>
 ${legendHtml()}
 <main>
-${reports.map((report, index) => articleHtml(report, index, options)).join('\n')}
+`;
+}
+
+const PAGE_END = `
 </main>
 <div id="tip" role="tooltip" hidden></div>
 <script>${PAGE_SCRIPT}</script>
 </body>
 </html>
 `;
-}
 
 function hashSource(content: string): string {
   return `sha256-${createHash('sha256').update(content, 'utf8').digest('base64')}`;
@@ -75,35 +92,41 @@ function legendHtml(): string {
   return `<header><p class="brand">Surprisal</p><ul class="legend" aria-label="Colours">${items.join('')}</ul></header>`;
 }
 
-function articleHtml(report: Report, index: number, options: HtmlOptions): string {
+function* articleHtml(report: Report, index: number, options: HtmlOptions): Generator<string> {
   const units = unitsOf(report);
-  const explanations = units.map((unit) => explanationOf(unit, report, options.unit));
-  return `<article data-document="${index}">
-<h1>${escapeHtml(makeVisible(report.file).replaceAll('·', ' '))}</h1>
+  yield `<article data-document="${index}">
+<h1>${escapeHtml(nameOf(report.file))}</h1>
 <dl class="figures">${figuresOf(report, options.unit)
     .map(({ value, name }) => `<div><dd>${escapeHtml(value)}</dd><dt>${escapeHtml(name)}</dt></div>`)
     .join('')}</dl>
 <p class="provenance">${escapeHtml(provenanceOf(report))}</p>
 <p class="hint">${escapeHtml(shareSentence(report))} Point at a token, or move through the text with the arrow keys.</p>
-<ol class="document" role="group" aria-label="Heatmap">${documentHtml(units)}</ol>
+<ol class="document" role="group" aria-label="Heatmap">`;
+  yield* documentHtml(units);
+  yield `</ol>
 ${surprisesHtml(units, options.unit)}
-<script type="application/json">${jsonForScript(explanations)}</script>
+<script type="application/json">[`;
+  for (const [at, unit] of units.entries()) {
+    yield `${at === 0 ? '' : ','}${jsonForScript(explanationOf(unit, report, options.unit))}`;
+  }
+  yield `]</script>
 </article>`;
 }
 
-function documentHtml(units: readonly Unit[]): string {
+function* documentHtml(units: readonly Unit[]): Generator<string> {
   const lines = linesOf(units);
   if (lines.length > 1 && lines.at(-1)!.length === 0) {
     lines.pop();
   }
   // The one tab stop of the document; the script moves it with the arrow keys.
   let tabIndex = 0;
-  return lines
-    .map((pieces) => {
-      const html = pieces.map((piece) => pieceHtml(piece, tabIndex--)).join('');
-      return `<li><code>${html === '' ? '\u200B' : html}</code></li>`;
-    })
-    .join('\n');
+  for (const [index, pieces] of lines.entries()) {
+    yield `${index === 0 ? '' : '\n'}<li><code>`;
+    for (const piece of pieces) {
+      yield pieceHtml(piece, tabIndex--);
+    }
+    yield `${pieces.length === 0 ? '\u200B' : ''}</code></li>`;
+  }
 }
 
 function pieceHtml({ unit, index, text, lineBreak }: Piece, tabIndex: number): string {
@@ -139,7 +162,7 @@ function surpriseHtml(unit: Unit, index: number, shown: ReportUnit): string {
   const { surprisal, probability } = numbersOf(unit, shown);
   return `<tr><td><button type="button" data-goto="${index}">${token.line}:${token.column}</button></td>
 <td><span class="h${unit.heat}">${escapeHtml(quoteVisible(unit.text))}</span></td><td>${escapeHtml(surprisal)}</td>
-<td>${escapeHtml(probability)}</td><td>${escapeHtml(expectationOf(token, NAMED_ALTERNATIVES))}</td></tr>`;
+<td>${escapeHtml(probability)}</td><td>${escapeHtml(expectationOf(unit, NAMED_ALTERNATIVES))}</td></tr>`;
 }
 
 function explanationOf(unit: Unit, report: Report, shown: ReportUnit): Explanation {

@@ -1,23 +1,40 @@
 /** The JSON format: one object for one file, an array for several (DESIGN §6), one token on a line. */
 import type { Report, ReportAlternative, ReportToken } from '../report';
 import { shortestFloat32 } from './float32';
+import type { ReportFormat } from './reportFormat';
 
 /**
  * Reports as JSON text that ends in a newline. Lone surrogates in token text are escaped, so that every document's
  * text survives the way through UTF-8.
- * @param reports one for each file, in order
+ * @param files number of files that were asked for. It alone decides about the shape: of one file an object, or nothing
+ *   at all if it could not be scored; of several an array of those that could, which may be empty
  */
-export function formatJson(reports: readonly Report[]): string {
-  if (reports.length === 1) {
-    return `${reportJson(reports[0])}\n`;
-  }
-  return reports.length === 0 ? '[]\n' : `[\n${reports.map(reportJson).join(',\n')}\n]\n`;
+export function jsonFormat(files: number): ReportFormat {
+  const isArray = files > 1;
+  return {
+    *report(report, index) {
+      if (isArray) {
+        yield index === 0 ? '[\n' : ',\n';
+      }
+      yield* reportPieces(report);
+    },
+    *end(count) {
+      if (isArray) {
+        yield count === 0 ? '[]\n' : '\n]\n';
+      } else if (count > 0) {
+        yield '\n';
+      }
+    },
+  };
 }
 
-function reportJson({ tokens, ...head }: Report): string {
+function* reportPieces({ tokens, ...head }: Report): Generator<string> {
   const opening = JSON.stringify(head, null, 2).replace(/\n\}$/, '');
-  const lines = tokens.map((token) => `    ${JSON.stringify(rounded(token))}`);
-  return `${opening},\n  "tokens": [${lines.length === 0 ? '' : `\n${lines.join(',\n')}\n  `}]\n}`;
+  yield `${opening},\n  "tokens": [`;
+  for (const [index, token] of tokens.entries()) {
+    yield `${index === 0 ? '' : ','}\n    ${JSON.stringify(rounded(token))}`;
+  }
+  yield tokens.length === 0 ? ']\n}' : '\n  ]\n}';
 }
 
 function rounded(token: ReportToken): ReportToken {

@@ -2,7 +2,7 @@
 import { lossShareOfTop } from '../../loss/statistics';
 import { formatCount, formatProbability, formatSurprisal, type InformationUnit } from '../../loss/units';
 import { quoteVisible } from '../../text/visible';
-import type { Report, ReportToken } from '../report';
+import type { Report } from '../report';
 import type { Unit } from './document';
 
 /** The units that the command line offers. */
@@ -28,7 +28,7 @@ export function figuresOf({ summary }: Report, unit: ReportUnit): Figure[] {
   ];
 }
 
-/** What ran where and how fast, for example "SmolLM2 on cpu (AMD …): 1,234 tokens in 2.10 s, 588 tokens/s". */
+/** What ran where and how fast: "tiny on cpu (AMD …): 5,130 characters, 5,204 bytes in 2.10 s, 588 tokens/s". */
 export function provenanceOf({ model, device, summary }: Report): string {
   return (
     `${model.id} on ${device.provider} (${device.name}): ` +
@@ -51,9 +51,13 @@ export function numbersOf(unit: Unit, shown: ReportUnit): { surprisal: string; p
   return { surprisal: formatSurprisal(unit.nats, shown), probability: formatProbability(unit.nats) };
 }
 
-/** What the model found most probable, as "“bar” 62.0 %, “baz” 10.3 %"; empty without alternatives. */
-export function expectationOf(token: ReportToken, count: number): string {
-  return (token.top ?? [])
+/**
+ * What the model found most probable, as "“bar” 62.0 %, “baz” 10.3 %". Empty without alternatives, and for several tokens
+ * that share a character: the alternatives to its first byte are none to the character.
+ */
+export function expectationOf({ tokens }: Unit, count: number): string {
+  const alternatives = tokens.length === 1 ? (tokens[0].top ?? []) : [];
+  return alternatives
     .slice(0, count)
     .map(({ text, nats }) => `${quoteVisible(text)} ${formatProbability(nats)}`)
     .join(', ');

@@ -3,8 +3,11 @@ import { HEAT_BINS } from '../../loss/heat';
 import { mostSurprising } from '../../loss/statistics';
 import { formatCount } from '../../loss/units';
 import { makeVisible, quoteVisible } from '../../text/visible';
+import { nameOf } from '../input';
 import type { Report } from '../report';
+import { visibleLine } from '../visibleLine';
 import { linesOf, type Piece, type Unit, unitsOf } from './document';
+import type { ReportFormat } from './reportFormat';
 import { expectationOf, figuresOf, numbersOf, provenanceOf, type ReportUnit, shareSentence } from './summary';
 import { bold, dim, paint, type TerminalColours } from './terminal';
 
@@ -27,38 +30,44 @@ const BARS = ' ▁▂▃▄▅▆█';
 /**
  * Reports as text. With colour, each token's background tells its heat; without, a bar beside each line tells that of
  * its most surprising token. Control characters of the document are made visible, so none reaches the terminal.
- * @param reports one for each file, in order
  */
-export function formatText(reports: readonly Report[], options: TextOptions): string {
-  return reports.map((report) => reportText(report, options)).join('\n');
+export function textFormat(options: TextOptions): ReportFormat {
+  return {
+    *report(report, index) {
+      if (index > 0) {
+        yield '\n';
+      }
+      const units = unitsOf(report);
+      yield `${bold(nameOf(report.file), options.colours)}\n`;
+      yield* section(documentLines(units, options));
+      yield* section([legend(options)]);
+      yield* section(summaryLines(report, options));
+      yield* section(surpriseLines(report, units, options));
+    },
+    *end() {},
+  };
 }
 
-function reportText(report: Report, options: TextOptions): string {
-  const units = unitsOf(report);
-  const sections = [
-    [bold(makeVisible(report.file).replaceAll('·', ' '), options.colours)],
-    documentLines(units, options),
-    [legend(options)],
-    summaryLines(report, options),
-    surpriseLines(report, units, options),
-  ];
-  return sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => `${lines.join('\n')}\n`)
-    .join('\n');
+/** Lines with an empty one before the first; nothing if there are none. */
+function* section(lines: Iterable<string>): Generator<string> {
+  let before = '\n';
+  for (const line of lines) {
+    yield `${before}${line}\n`;
+    before = '';
+  }
 }
 
-function documentLines(units: readonly Unit[], { colours }: TextOptions): string[] {
+function* documentLines(units: readonly Unit[], { colours }: TextOptions): Generator<string> {
   const lines = linesOf(units);
   if (lines.at(-1)!.length === 0) {
     lines.pop();
   }
   const width = String(lines.length).length;
-  return lines.map((pieces, index) => {
+  for (const [index, pieces] of lines.entries()) {
     const number = String(index + 1).padStart(width);
     const bar = colours.depth === 'none' ? `${BARS[hottest(pieces)]}` : '';
-    return `${dim(`${number} ${bar}│`, colours)} ${lineText(pieces, colours)}`.trimEnd();
-  });
+    yield `${dim(`${number} ${bar}│`, colours)} ${lineText(pieces, colours)}`.trimEnd();
+  }
 }
 
 function hottest(pieces: readonly Piece[]): number {
@@ -103,7 +112,7 @@ function summaryLines(report: Report, { unit, colours }: TextOptions): string[] 
   const figures = figuresOf(report, unit).map(({ value, name }) =>
     name === 'perplexity' ? `${name} ${bold(value, colours)}` : `${bold(value, colours)} ${name}`,
   );
-  return [figures.join(' · '), dim(provenanceOf(report), colours), shareSentence(report)].filter(
+  return [figures.join(' · '), dim(visibleLine(provenanceOf(report)), colours), shareSentence(report)].filter(
     (line) => line !== '',
   );
 }
@@ -130,7 +139,7 @@ function surpriseLines(report: Report, units: readonly Unit[], options: TextOpti
 function surpriseRow(unit: Unit, shown: ReportUnit): string[] {
   const [token] = unit.tokens;
   const { surprisal, probability } = numbersOf(unit, shown);
-  const expected = expectationOf(token, NAMED_ALTERNATIVES);
+  const expected = expectationOf(unit, NAMED_ALTERNATIVES);
   return [
     `${token.line}:${token.column}`,
     surprisal,
