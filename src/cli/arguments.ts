@@ -1,4 +1,4 @@
-/** The command line's arguments (DESIGN §6). */
+/** The command line's arguments. */
 import { parseArgs } from 'node:util';
 import { DEVICE_CHOICES, type DeviceChoice, type WeightsChoice } from '../engine/protocol';
 import { WEIGHTS_CHOICES } from '../model/devices';

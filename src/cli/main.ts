@@ -1,4 +1,4 @@
-/** The `surprisal` command (DESIGN §6). */
+/** The `surprisal` command. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type EngineApi, EngineError } from '../engine/api';

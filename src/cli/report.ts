@@ -1,4 +1,4 @@
-/** The machine-readable result of scoring one document (DESIGN §6). */
+/** The machine-readable result of scoring one document. */
 
 /** What one file's scoring found; the JSON format prints exactly this. */
 export interface Report {

@@ -1,4 +1,4 @@
-/** The JSON format: one object for one file, an array for several (DESIGN §6), one token on a line. */
+/** The JSON format: one object for one file, an array for several, one token on a line. */
 import type { Report, ReportAlternative, ReportToken } from '../report';
 import { shortestFloat32 } from './float32';
 import type { ReportFormat } from './reportFormat';
