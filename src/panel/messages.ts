@@ -121,6 +121,8 @@ export interface PanelSeries {
   readonly revision: number;
   /** The text that is laid out: the document's, or the sections of a large one; a token's is `text.slice(starts[i], ends[i])`. */
   readonly text: string;
+  /** How each invisible character that `text` has is shown. */
+  readonly visible: Readonly<Record<string, string>>;
   /** [N] UTF-16 offsets in `text`. */
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { TOKEN_KINDS } from '../../src/loss/tokenKind';
 import type { PanelSeries } from '../../src/panel/messages';
-import { analyse, firstOfLine } from '../../webview/chapters/sequence/analysis';
+import { analyse, firstOfLine, visibleText } from '../../webview/chapters/sequence/analysis';
 import {
   clampRange,
   isWhole,
@@ -12,7 +12,6 @@ import {
   wholeRange,
   zoomRange,
 } from '../../webview/chapters/sequence/range';
-import { visibleText } from '../../webview/chapters/sequence/visible';
 
 const document = fc.integer({ min: 1, max: 5000 });
 const place = fc.double({ min: -6000, max: 12_000, noNaN: true });
@@ -27,6 +26,7 @@ function seriesOf(cut: string, nats: readonly number[]): PanelSeries {
     uri: 'file:///a',
     revision: 1,
     text,
+    visible: {},
     starts: Uint32Array.from(starts),
     ends: Uint32Array.from(ends),
     lines: Uint32Array.from(starts, (start) => text.slice(0, start).split('\n').length - 1),
@@ -111,8 +111,9 @@ describe('panel: what carries the loss', () => {
     );
   });
 
-  it('shows blanks', () => {
-    assert.equal(visibleText(' \tx\r\n'), '·→x␍⏎');
-    assert.equal(visibleText('a'.repeat(50)), `${'a'.repeat(40)}…`);
+  it('shows what is invisible in a token as the message has it, and cuts what is long', () => {
+    const hidden = { ...seriesOf(`a\u200D\n|${'b'.repeat(50)}`, [1, 1]), visible: { '\u200D': '<ZWJ>' } };
+    assert.equal(visibleText(hidden, 0), 'a<ZWJ>\n');
+    assert.equal(visibleText(hidden, 1), `${'b'.repeat(40)}…`);
   });
 });

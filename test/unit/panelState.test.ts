@@ -18,6 +18,7 @@ import {
   selectionOf,
   sequenceOf,
 } from '../../src/panel/state';
+import { makeVisible } from '../../src/text/visible';
 
 const READY: EngineState = {
   kind: 'ready',
@@ -393,6 +394,23 @@ describe('panel: the losses of the whole document', () => {
       ['second\n', 'thi', 'rd\n', 'fi', 'fth'],
     );
     assert.deepEqual([...lines], [1, 2, 2, 4, 4]);
+  });
+
+  it('say how what is invisible in the text is shown: as everywhere in the extension', () => {
+    const text = ' \tx\n\u200D\u00AD\u0007\u00A0\uD800é🦀';
+    let sent: PanelSeries | undefined;
+    const sender = new SeriesSender(
+      (series) => {
+        sent = series;
+      },
+      () => {},
+    );
+    sender.want(true);
+    sender.update({ uri: 'a', text: () => text, losses: mapOf([[0, text.length]]), adapted: undefined });
+    const { visible } = sent ?? assert.fail('no series');
+    const shown = Array.from(text, (character) => visible[character] ?? character).join('');
+    assert.equal(shown, makeVisible(text));
+    assert.ok(!('x' in visible) && !('🦀' in visible), 'what can be seen is not in it');
   });
 
   it('travel without what lies beside them in memory', () => {

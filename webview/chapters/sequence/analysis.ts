@@ -40,6 +40,8 @@ export interface Analysis {
 }
 
 const EXPENSIVE_LINES = 8;
+/** Characters of a token that are shown; a run of blanks can be very long. */
+const LONGEST_TEXT = 40;
 const LINE_ENDS = /[\n\r]/;
 
 /**
@@ -145,6 +147,13 @@ export function firstOfLine(lines: Uint32Array, line: number): number {
     }
   }
   return low;
+}
+
+/** A token's text with all that is invisible in it made visible, as in the hover; cut where it is long. */
+export function visibleText({ text, starts, ends, visible }: PanelSeries, token: number): string {
+  const characters = [...text.slice(starts[token], ends[token])];
+  const shown = characters.slice(0, LONGEST_TEXT).map((character) => visible[character] ?? character);
+  return shown.join('') + (characters.length > LONGEST_TEXT ? '…' : '');
 }
 
 /** The line of a text that an offset is on, without its end and its outer blanks. */

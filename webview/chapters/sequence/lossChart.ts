@@ -11,12 +11,11 @@ import { linked } from '../../link';
 import { pixels, place } from '../../svg';
 import type { Host } from '../../view';
 import { sequenceStrings as strings } from '../sequence.strings';
-import { type Analysis, firstOfLine } from './analysis';
+import { type Analysis, firstOfLine, visibleText } from './analysis';
 import { type Box, type LegendEntry, makeAxes, makeLegend, type Tick } from './axes';
 import { followDrags, makeOverview } from './overview';
 import type { SequencePart } from './part';
 import { clampRange, isWhole, type Range, rangeWith, wholeRange, zoomRange } from './range';
-import { visibleText } from './visible';
 
 const HEIGHT = 250;
 /** Narrower than this, in pixels, tokens have no bars of their own. */
@@ -547,7 +546,7 @@ function rowsOf({ analysis, unit }: Shown, { columns, adapted, isSingle }: Stret
       ? [
           count(first + 1),
           lineName(series, first),
-          visibleText(series.text.slice(series.starts[first], series.ends[first])),
+          visibleText(series, first),
           amount(mean),
           amount(meanSoFar[first]),
           after,
@@ -583,7 +582,7 @@ function makeReadout() {
       const nats = series.nats[token];
       const after = series.adapted?.[token];
       setText(name, isPointer ? strings.readoutPointer : strings.readoutCursor);
-      setText(text, visibleText(series.text.slice(series.starts[token], series.ends[token])));
+      setText(text, visibleText(series, token));
       setText(
         numbers,
         strings.readout(
