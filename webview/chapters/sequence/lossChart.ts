@@ -5,8 +5,9 @@ import { toUnit } from '../../../src/loss/units';
 import type { PanelSelection, PanelSeries, PanelUnit } from '../../../src/panel/messages';
 import { type ChartArea, makeChart } from '../../chart';
 import { textButton } from '../../controls';
+import type { Cell } from '../../csv';
 import { html, setAttribute, setText, svg } from '../../dom';
-import { count, fixedAmount, surprisal } from '../../format';
+import { count, surprisal } from '../../format';
 import { linked } from '../../link';
 import { pixels, place } from '../../svg';
 import type { Host } from '../../view';
@@ -223,7 +224,9 @@ const MARGIN = { left: 30, right: 10, bottom: 34 } as const;
 
 const lengthOf = ({ first, end }: Range) => end - first;
 const isSingleIn = (range: Range, width: number) => width / lengthOf(range) >= NARROWEST_BAR;
-const lineName = ({ lines }: PanelSeries, token: number) => count((lines[token] ?? 0) + 1);
+/** 1-based. */
+const lineOf = ({ lines }: PanelSeries, token: number) => (lines[token] ?? 0) + 1;
+const lineName = (series: PanelSeries, token: number) => count(lineOf(series, token));
 
 function xOf(element: SVGElement, event: MouseEvent): number {
   return event.clientX - element.getBoundingClientRect().left;
@@ -535,25 +538,27 @@ function dashesPath(
   return pieces.join('');
 }
 
-function rowsOf({ analysis, unit }: Shown, { columns, adapted, isSingle }: Stretch): string[][] {
+function rowsOf({ analysis, unit }: Shown, { columns, adapted, isSingle }: Stretch): Cell[][] {
   const { series, meanSoFar } = analysis;
-  const amount = (nats: number) => (Number.isNaN(nats) ? '' : fixedAmount(nats, unit, 3));
+  const amount = (nats: number) => toUnit(nats, unit);
   return Array.from(columns.means, (mean, c) => {
     const first = columns.bounds[c];
     const last = columns.bounds[c + 1] - 1;
-    const after = adapted ? amount(adapted.means[c]) : '';
+    const after = amount(adapted?.means[c] ?? Number.NaN);
     return isSingle
       ? [
-          count(first + 1),
-          lineName(series, first),
+          first + 1,
+          lineOf(series, first),
           visibleText(series, first),
           amount(mean),
           amount(meanSoFar[first]),
           after,
         ]
       : [
-          strings.fromTo(count(first + 1), count(last + 1)),
-          strings.fromTo(lineName(series, first), lineName(series, last)),
+          first + 1,
+          last + 1,
+          lineOf(series, first),
+          lineOf(series, last),
           amount(mean),
           amount(columns.maxima[c]),
           amount(meanSoFar[last]),

@@ -7,8 +7,9 @@ import { NATS_PER_BIT, toUnit } from '../../../src/loss/units';
 import type { PanelUnit } from '../../../src/panel/messages';
 import { type ChartArea, makeChart } from '../../chart';
 import { slider } from '../../controls';
+import type { Cell } from '../../csv';
 import { html, setAttribute, setProperty, setShown, setText, svg } from '../../dom';
-import { count, fixed, fixedAmount, surprisal } from '../../format';
+import { count, fixed, surprisal } from '../../format';
 import { linked } from '../../link';
 import { keep, pixels, place } from '../../svg';
 import type { Host } from '../../view';
@@ -151,16 +152,16 @@ function mostLoss(totals: GroupTotals): [tokens: string, loss: string, group: nu
   return [percent(shares(totals.counts)[group]), percent(loss[group]), group];
 }
 
-function groupRows({ unit }: Shown, totals: GroupTotals, names: readonly string[]): string[][] {
+function groupRows({ unit }: Shown, totals: GroupTotals, names: readonly string[]): Cell[][] {
   const tokens = shares(totals.counts);
   const loss = shares(totals.nats);
   return names.map((name, i) => [
     name,
-    count(totals.counts[i]),
-    percent(tokens[i]),
-    fixedAmount(totals.nats[i], unit, 1),
-    percent(loss[i]),
-    totals.counts[i] > 0 ? fixedAmount(totals.nats[i] / totals.counts[i], unit, 2) : '–',
+    totals.counts[i],
+    tokens[i],
+    toUnit(totals.nats[i], unit),
+    loss[i],
+    toUnit(totals.nats[i] / totals.counts[i], unit),
   ]);
 }
 
@@ -307,12 +308,8 @@ export function makeConcentration(): SequencePart {
     height: 230,
     draw,
     describe,
-    columns: () => [strings.axisTopTokens, strings.axisShareOfLoss],
-    rows: () =>
-      Array.from({ length: CURVE_ROWS + 1 }, (_, i) => [
-        percent(i / CURVE_ROWS),
-        percent(lossOf(i / CURVE_ROWS)),
-      ]),
+    columns: () => [strings.columnTokensShare, strings.columnLossShare],
+    rows: () => Array.from({ length: CURVE_ROWS + 1 }, (_, i) => [i / CURVE_ROWS, lossOf(i / CURVE_ROWS)]),
   });
   const refresh = () => {
     setText(sentence, describe());
