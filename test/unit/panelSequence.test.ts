@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { TOKEN_KINDS } from '../../src/loss/tokenKind';
 import type { PanelSeries } from '../../src/panel/messages';
-import { analyse, firstOfLine, visibleText } from '../../webview/chapters/sequence/analysis';
+import {
+  analyse,
+  firstOfLine,
+  topCurve,
+  topTokens,
+  visibleText,
+} from '../../webview/chapters/sequence/analysis';
 import {
   clampRange,
   isWhole,
@@ -109,6 +115,33 @@ describe('panel: what carries the loss', () => {
       [0, 1, 2, 3, 9].map((line) => firstOfLine(Uint32Array.of(0, 0, 3, 3), line)),
       [0, 2, 2, 2, 4],
     );
+  });
+
+  it('is a share of whole tokens, at least one of them, however few there are', () => {
+    const three = { concentration: Float64Array.of(0, 0.5, 0.875, 1) };
+    assert.deepEqual(
+      [0.01, 0.2, 0.49, 0.5, 0.9, 1].map((share) => topTokens(three, share).tokens),
+      [1, 1, 1, 2, 3, 3],
+    );
+    // What is said of a fifth of three tokens is about one of them.
+    assert.deepEqual(topTokens(three, 0.2), { tokens: 1, ofTokens: 1 / 3, ofLoss: 0.5 });
+    assert.deepEqual(
+      topCurve(three, 20).map(({ tokens, ofLoss }) => [tokens, ofLoss]),
+      [
+        [0, 0],
+        [1, 0.5],
+        [2, 0.875],
+        [3, 1],
+      ],
+    );
+    const many = { concentration: Float64Array.from({ length: 1001 }, (_, k) => k / 1000) };
+    assert.equal(topCurve(many, 20).length, 21);
+    assert.deepEqual(topCurve(many, 20)[7], { tokens: 350, ofTokens: 0.35, ofLoss: 0.35 });
+    assert.deepEqual(topTokens({ concentration: Float64Array.of(0) }, 0.2), {
+      tokens: 0,
+      ofTokens: 0,
+      ofLoss: 0,
+    });
   });
 
   it('shows what is invisible in a token as the message has it, and cuts what is long', () => {

@@ -118,7 +118,9 @@ export const sequenceStrings = {
   axisShareOfLoss: 'share of the loss',
   equalLoss: 'if all were equal',
   topTokens: 'Most surprising tokens',
-  share: (tokens: string, loss: string) => `${tokens} of the tokens carry ${loss} of the loss.`,
+  columnTopTokens: 'Most surprising tokens',
+  share: (share: string, tokens: string, all: string, loss: string) =>
+    `${share} of the tokens (${tokens} of ${all}) carry ${loss} of the loss.`,
   linesTitle: 'The most expensive lines',
   columnLine: 'Line',
   columnText: 'Text',

@@ -481,10 +481,10 @@ async function checkPictures(page: ChapterPage, reference: Reference): Promise<v
   }
 }
 
-/** The share of the loss that the most surprising ones of the tokens carry. */
-function shareOfTop(tokens: readonly ReportToken[], fraction: number): number {
+/** The share of the loss that so many of the most surprising tokens carry. */
+function shareOfTop(tokens: readonly ReportToken[], top: number): number {
   const descending = [...tokens].sort((a, b) => b.nats - a.nats);
-  return sumOf(descending.slice(0, Math.round(fraction * tokens.length))) / sumOf(tokens);
+  return sumOf(descending.slice(0, top)) / sumOf(tokens);
 }
 
 /** What is said of one point of the Lorenz curve, and where it is drawn. */
@@ -493,9 +493,10 @@ async function checkConcentration(
   tokens: readonly ReportToken[],
   chosen: number,
 ): Promise<void> {
-  const share = shareOfTop(tokens, chosen);
-  const words = '# % of the tokens carry # % of the loss.';
-  const numbers = [percent(chosen), percent(share)];
+  const top = Math.max(1, Math.round(chosen * tokens.length));
+  const [ofTokens, ofLoss] = [top / tokens.length, shareOfTop(tokens, top)];
+  const words = '# % of the tokens (# of #) carry # % of the loss.';
+  const numbers = [percent(ofTokens), whole(top), whole(tokens.length), percent(ofLoss)];
   await says(page, 'loss-share-slider-value', '# %', [percent(chosen)]);
   const slider = page.frame.getByTestId('loss-share-slider');
   assertSays((await slider.getAttribute('aria-valuetext')) ?? '', '# %', [percent(chosen)]);
@@ -512,18 +513,23 @@ async function checkConcentration(
     const point = ['cx', 'cy'].map((name) => place('.concentration-point', name));
     return [(point[0] - left) / (right - left), (bottom - point[1]) / (bottom - top)];
   });
-  assert.ok(Math.hypot(at[0] - chosen, at[1] - share) < 1e-3, `the point is at ${at}`);
+  assert.ok(Math.hypot(at[0] - ofTokens, at[1] - ofLoss) < 1e-3, `the point is at ${at}`);
 }
 
 /** The table behind the Lorenz curve. */
 async function checkCurve(page: ChapterPage, tokens: readonly ReportToken[]): Promise<void> {
   const rows = await page.tableOf('loss-concentration');
   assert.equal(rows.length, CURVE_ROWS + 1);
-  for (const [index, [ofTokens, ofLoss]] of rows.entries()) {
-    assertNumeral(ofTokens, index / CURVE_ROWS, 'share of the tokens');
-    assertNumeral(ofLoss, shareOfTop(tokens, index / CURVE_ROWS), `share of the loss in row ${index}`);
+  for (const [index, [top, ofTokens, ofLoss]] of rows.entries()) {
+    assert.equal(top, String(Math.round((index * tokens.length) / CURVE_ROWS)));
+    assertNumeral(ofTokens, Number(top) / tokens.length, `share of ${top} tokens`);
+    assertNumeral(ofLoss, shareOfTop(tokens, Number(top)), `share of the loss of ${top} tokens`);
   }
-  assert.deepEqual(await headOf(page, 'loss-concentration'), ['Share of the tokens', 'Share of the loss']);
+  assert.deepEqual(await headOf(page, 'loss-concentration'), [
+    'Most surprising tokens',
+    'Share of the tokens',
+    'Share of the loss',
+  ]);
 }
 
 /** The lines with their tokens, those that carry most of the loss first. */
