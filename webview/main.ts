@@ -54,8 +54,8 @@ const CHAPTERS: Readonly<Record<ChapterName, MakeView>> = {
   learning: makeLearning,
 };
 
-/** The chapters about the whole document. */
-const WITH_SERIES: readonly ChapterName[] = ['sequence', 'learning'];
+/** The chapter that shows the losses of the whole document. */
+const WITH_SERIES: ChapterName = 'sequence';
 
 /** How long changes are gathered before they are kept, in milliseconds. */
 const GATHER = 200;
@@ -197,7 +197,7 @@ function start(): void {
   }
 
   function askForSeries(): void {
-    const wanted = WITH_SERIES.includes(settings.chapter);
+    const wanted = settings.chapter === WITH_SERIES;
     if (wanted !== seriesWanted) {
       seriesWanted = wanted;
       host.post({ type: 'series', wanted });

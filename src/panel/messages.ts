@@ -148,7 +148,9 @@ export interface PanelTraining {
   readonly points: readonly TrainingPoint[];
   /** Index in `points` of the lowest evaluation loss. */
   readonly best?: number;
-  /** The editor's heatmap shows the losses after training. */
+  /** There are losses after training, which the editor's heatmap can show. */
+  readonly hasAdapted: boolean;
+  /** It shows them. */
   readonly shown: boolean;
 }
 

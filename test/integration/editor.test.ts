@@ -681,7 +681,6 @@ describe('the extension in a real extension host', function () {
     await configure('heatmap.enabled', true);
     const before = await drawn(document);
     const page = await openPage();
-    page.panel.receive({ type: 'series', wanted: true });
     assert.equal(page.training, undefined);
     // Evaluated on the same text, so that what is learnt is certain to be kept.
     const copy = await vscode.workspace.openTextDocument({ content: document.getText() });
@@ -690,11 +689,18 @@ describe('the extension in a real extension host', function () {
     await until(() => page.training?.state === 'finished', 'the training');
     const { points, best, tokens, shown, uri } = page.training!;
     assert.deepEqual([uri, shown, points[0].step], [document.uri.toString(), false, 0]);
+    assert.equal(
+      page.training!.hasAdapted,
+      true,
+      'there are losses after training, whether or not they are sent',
+    );
     assert.equal(tokens.training, tokens.evaluation);
     assert.ok(points.at(-1)!.training < points[0].training, 'it has learnt nothing');
     assert.ok(points.every(({ evaluation }) => evaluation >= points[best!].evaluation));
     const trained = api.trainedLosses(document.uri)!;
     assert.ok(meanOf(trained) < meanOf(before));
+    assert.equal(page.series, undefined);
+    page.panel.receive({ type: 'series', wanted: true });
     await until(() => page.series?.adapted !== undefined, 'the series after training');
     assert.deepEqual([...page.series!.adapted!], [...trained.nats]);
     page.panel.receive({ type: 'showTrained', shown: true });
@@ -721,6 +727,7 @@ describe('the extension in a real extension host', function () {
     const page = await openPage();
     page.panel.receive({ type: 'train', options: { ...TRAINING_DEFAULTS, epochs: 1000 } });
     await until(() => page.training?.state === 'running' && page.training.points.length > 1, 'some points');
+    assert.equal(page.training!.hasAdapted, false, 'nothing to be shown before the end');
     page.panel.receive({ type: 'stopTraining' });
     await until(() => page.training?.state === 'stopped', 'stopped', 10_000);
     page.panel.receive({ type: 'showTrained', shown: true });
