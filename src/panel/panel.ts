@@ -53,7 +53,7 @@ export class ExplainerPanel implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #closed = new vscode.EventEmitter<void>();
   readonly #subscriptions: vscode.Disposable[];
-  /** Documents whose training this panel has begun or shown. */
+  /** Documents whose training this panel has begun or shown, or has taken over from one that was closed. */
   readonly #trained = new Set<vscode.TextDocument>();
   #isClosed = false;
   #pin: Pin | undefined;
@@ -149,6 +149,21 @@ export class ExplainerPanel implements vscode.Disposable {
     return this.#panel.title;
   }
 
+  /** The document that the panel explains, also while it is behind another tab; undefined when there is none. */
+  get document(): vscode.TextDocument | undefined {
+    return this.#editor()?.document;
+  }
+
+  /** Documents whose training has to be ended when this panel is closed, or taken over by another one. */
+  get trained(): ReadonlySet<vscode.TextDocument> {
+    return this.#trained;
+  }
+
+  /** A panel was closed that has trained on a document which this one shows, too. */
+  takeOver(document: vscode.TextDocument): void {
+    this.#trained.add(document);
+  }
+
   /** Brings the panel to the front; the editor keeps the focus. */
   reveal(): void {
     this.#panel.reveal(undefined, true);
@@ -235,11 +250,6 @@ export class ExplainerPanel implements vscode.Disposable {
     this.#series.want(false);
     clearTimeout(this.#trainingTimer);
     this.#retain();
-    // Nobody could switch the editor back any more.
-    for (const document of this.#trained) {
-      this.#source.stopTraining(document);
-      this.#source.showTrained(document, false);
-    }
     this.#closed.fire();
     for (const subscription of this.#subscriptions.splice(0)) {
       subscription.dispose();

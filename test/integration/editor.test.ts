@@ -737,6 +737,37 @@ describe('the extension in a real extension host', function () {
     assert.equal(api.panels().length, 0);
   });
 
+  it('goes on with a training as long as a panel shows its document', async () => {
+    const { document } = await show('statistics.py');
+    await configure('heatmap.enabled', true);
+    await drawn(document);
+    const first = await openPage();
+    await first.shows(document, 0);
+    await vscode.commands.executeCommand(COMMANDS.pinPanel);
+    const second = await openPage();
+    first.panel.receive({ type: 'train', options: { ...TRAINING_DEFAULTS, epochs: 1000 } });
+    await until(() => (second.training?.points.length ?? 0) > 1, 'the other panel shows the training');
+    first.panel.dispose();
+    const { length } = second.training!.points;
+    await until(() => second.training!.points.length > length, 'the training goes on');
+    assert.equal(second.training!.state, 'running');
+    second.panel.receive({ type: 'stopTraining' });
+    await until(() => second.training?.hasAdapted === true, 'stopped', 10_000);
+    second.panel.receive({ type: 'showTrained', shown: true });
+    await trainedDrawn(document);
+    // A panel on another document changes nothing, and the last one on this document ends it.
+    await vscode.commands.executeCommand(COMMANDS.pinPanel);
+    const other = await show('inventory.ts', vscode.ViewColumn.One);
+    const third = await openPage();
+    await third.shows(other.document, 0);
+    third.panel.dispose();
+    await show('statistics.py');
+    await trainedDrawn(document);
+    second.panel.dispose();
+    await drawn(document);
+    assert.equal(api.panels().length, 0);
+  });
+
   it('evaluates training on another document, and says what is wrong with one that is gone', async () => {
     const other = await open('inventory.ts');
     await show('statistics.py');
