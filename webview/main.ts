@@ -39,7 +39,6 @@ declare function acquireVsCodeApi(): VsCode;
 /** What is kept while the page is hidden, and over a reload of the window; the extension reads `state` from it. */
 interface Saved {
   readonly version: 2;
-  /** Without logits: a hundred thousand numbers are too many for JSON. */
   readonly state?: PanelState;
   readonly settings: PageSettings;
   readonly scroll: number;
@@ -171,7 +170,7 @@ function start(): void {
     const former = isToBeScored(current) ? scored : undefined;
     const latest = former ? withFormer(current, former) : current;
     const { document: shown } = latest;
-    const isFitting = losses && losses.uri === shown?.uri && losses.revision === latest.series;
+    const isFitting = losses && losses.scoring.uri === shown?.uri && losses.revision === latest.series;
     return {
       ...latest,
       stale: former !== undefined,
@@ -221,7 +220,7 @@ function start(): void {
     saving = setTimeout(() => {
       vscode.setState({
         version: 2,
-        ...(state && { state: withoutLogits(state) }),
+        ...(state && { state: stateToKeep(state) }),
         settings,
         scroll: window.scrollY,
       });
@@ -270,15 +269,28 @@ function start(): void {
 
 /** A state with what a former one says of the whole document: the page keeps its height while it is typed in. */
 function withFormer(latest: PanelState, former: PanelState): PanelState {
-  const { sequence: _s, line: _l, part: _p, focus: _f, selection: _n, series: _r, ...rest } = latest;
+  const {
+    sequence: _s,
+    line: _l,
+    part: _p,
+    scoring: _c,
+    focus: _f,
+    selection: _n,
+    series: _r,
+    ...rest
+  } = latest;
   return { ...former, ...rest };
 }
 
-function withoutLogits({ token, ...state }: PanelState): PanelState {
+/**
+ * What is kept of a state: no logits, for a hundred thousand numbers are too many for JSON; and not what its indices
+ * belong to, for after a reload of the window the scorings are numbered anew.
+ */
+function stateToKeep({ token, scoring: _s, ...state }: PanelState): PanelState {
   if (!token) {
     return state;
   }
-  const { logits: _, ...kept } = token;
+  const { logits: _l, ...kept } = token;
   return { ...state, token: kept };
 }
 

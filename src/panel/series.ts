@@ -3,7 +3,7 @@ import type { LossMap, TokenLayout } from '../loss/lossMap';
 import { SERIES_TOKENS } from '../loss/statistics';
 import { lineAt, lineStarts } from '../text/lines';
 import { makeVisible } from '../text/visible';
-import type { PanelSeries } from './messages';
+import type { PanelScoring, PanelSeries } from './messages';
 
 /** Pause between two series of a document that is being scored, in milliseconds, at least. */
 const INTERVAL = 250;
@@ -25,7 +25,8 @@ export interface SeriesSection {
 
 /** What a series is made from. */
 export interface SeriesInput {
-  readonly uri: string;
+  /** What the losses come from. */
+  readonly scoring: PanelScoring;
   /** The whole text that the losses belong to, or the text of the sections one after the other. */
   readonly text: () => string;
   /** The sections that are laid out of a large document: where each is in it. */
@@ -92,14 +93,14 @@ export class SeriesSender {
     return this.#revision;
   }
 
-  #series({ uri, text, sections, losses, adapted }: SeriesInput): PanelSeries {
+  #series({ scoring, text, sections, losses, adapted }: SeriesInput): PanelSeries {
     const whole = text();
     const { starts, ends } = sections ? inSections(losses.layout, sections) : losses.layout;
     if (this.#text?.losses !== losses) {
       this.#text = { losses, lines: linesOf(starts, whole, sections), visible: visibleCharacters(whole) };
     }
     return {
-      uri,
+      scoring,
       revision: this.#revision,
       text: whole,
       visible: this.#text.visible,

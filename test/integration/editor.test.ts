@@ -599,12 +599,40 @@ describe('the extension in a real extension host', function () {
     assert.deepEqual([selection.first, selection.end, selection.scored], [first, after, after - first]);
     const nats = losses.nats.subarray(first, after).reduce((sum, value) => sum + value, 0);
     assert.ok(Math.abs(selection.nats - nats) < 1e-3);
-    page.panel.receive({ type: 'select', first: 10, end: 14 });
+    const { scoring } = page.state!;
+    assert.ok(scoring);
+    page.panel.receive({ type: 'select', scoring, first: 10, end: 14 });
     await until(() => document.offsetAt(editor.selection.start) === losses.starts[10], 'the selected tokens');
     assert.equal(document.offsetAt(editor.selection.end), losses.ends[13]);
     await until(() => page.state?.selection?.first === 10, 'the new selection');
     moveTo(editor, 0);
     await until(() => page.state?.selection === undefined, 'no selection');
+  });
+
+  it('explains and selects no token by its number in an earlier text or another document', async () => {
+    const editor = await show('statistics.py');
+    const { document } = editor;
+    await api.score(document);
+    const page = await openPage();
+    await page.shows(document, 0);
+    const { scoring: earlier } = page.state!;
+    assert.equal(earlier?.uri, document.uri.toString());
+    await edit(document, 0, 0, '# One more line\n');
+    const losses = await api.score(document);
+    const isNew = () => page.state?.scoring !== undefined && page.state.scoring.score !== earlier.score;
+    await until(isNew, 'the new scoring');
+    const { scoring } = page.state!;
+    assert.ok(scoring);
+    const before = editor.selection;
+    for (const other of [earlier, { ...scoring, uri: `${scoring.uri}x` }]) {
+      page.panel.receive({ type: 'reveal', scoring: other, token: 20 });
+      page.panel.receive({ type: 'select', scoring: other, first: 20, end: 24 });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.deepEqual(editor.selection, before);
+    page.panel.receive({ type: 'reveal', scoring, token: 20 });
+    await until(() => document.offsetAt(editor.selection.active) === losses.starts[20], 'the token');
+    await page.shows(document, losses.starts[20]);
   });
 
   it('sends the losses of the whole document when the page wants them', async () => {
@@ -613,8 +641,9 @@ describe('the extension in a real extension host', function () {
     const page = await openPage();
     page.panel.receive({ type: 'series', wanted: true });
     await until(() => page.series !== undefined && page.state?.series === page.series.revision, 'the series');
-    const { uri, text, starts, ends, lines, nats } = page.series!;
-    assert.equal(uri, document.uri.toString());
+    const { scoring, text, starts, ends, lines, nats } = page.series!;
+    assert.equal(scoring.uri, document.uri.toString());
+    assert.deepEqual(page.state?.scoring, scoring);
     assert.equal(text, document.getText());
     assert.deepEqual([...starts], [...losses.starts]);
     assert.deepEqual([...ends], [...losses.ends]);

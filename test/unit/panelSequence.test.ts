@@ -29,7 +29,7 @@ function seriesOf(cut: string, nats: readonly number[]): PanelSeries {
   const ends = tokens.map((_, i) => tokens.slice(0, i + 1).join('').length);
   const starts = ends.map((end, i) => end - tokens[i].length);
   return {
-    uri: 'file:///a',
+    scoring: { uri: 'file:///a', score: 1 },
     revision: 1,
     text,
     visible: {},

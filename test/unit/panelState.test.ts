@@ -277,8 +277,15 @@ const ONE_SCORE = {
   rank: Uint32Array.of(1),
 };
 
+const SCORING = { uri: 'a', score: 5 };
+
 describe('panel: the losses of the whole document', () => {
-  const input = (losses: LossMap, adapted?: LossMap) => ({ uri: 'a', text: () => TEXT, losses, adapted });
+  const input = (losses: LossMap, adapted?: LossMap) => ({
+    scoring: SCORING,
+    text: () => TEXT,
+    losses,
+    adapted,
+  });
 
   it('are sent when they are wanted and have changed', () => {
     const sent: PanelSeries[] = [];
@@ -293,7 +300,7 @@ describe('panel: the losses of the whole document', () => {
     assert.equal(sender.update(input(losses)), 1);
     assert.equal(sent.length, 1);
     assert.deepEqual([...sent[0].lines], [0, 0, 0, 0, 0, 0, 1]);
-    assert.equal(sent[0].adapted, undefined);
+    assert.deepEqual([sent[0].scoring, sent[0].adapted], [SCORING, undefined]);
     const adapted = mapOf(RANGES);
     assert.equal(sender.update(input(losses, adapted)), 2);
     assert.equal(sent[1].adapted, adapted.nats);
@@ -387,7 +394,7 @@ describe('panel: the losses of the whole document', () => {
     );
     sender.want(true);
     const text = () => sections.map(({ start, end }) => document.slice(start, end)).join('');
-    sender.update({ uri: 'a', text, sections, losses, adapted: undefined });
+    sender.update({ scoring: SCORING, text, sections, losses, adapted: undefined });
     const { starts, ends, lines } = sent ?? assert.fail('no series');
     assert.deepEqual(
       Array.from(starts, (start, i) => text().slice(start, ends[i])),
@@ -406,7 +413,12 @@ describe('panel: the losses of the whole document', () => {
       () => {},
     );
     sender.want(true);
-    sender.update({ uri: 'a', text: () => text, losses: mapOf([[0, text.length]]), adapted: undefined });
+    sender.update({
+      scoring: SCORING,
+      text: () => text,
+      losses: mapOf([[0, text.length]]),
+      adapted: undefined,
+    });
     const { visible } = sent ?? assert.fail('no series');
     const shown = Array.from(text, (character) => visible[character] ?? character).join('');
     assert.equal(shown, makeVisible(text));
@@ -483,6 +495,12 @@ describe('panel: the state', () => {
       hiddenSize: 8,
       degraded: 'no GPU',
     });
+  });
+
+  it('names the scoring that its tokens belong to', () => {
+    const scored = documentOf(mapOf(RANGES), 0, { score: 7 });
+    assert.deepEqual(state(READY, scored).scoring, { uri: 'file:///a.txt', score: 7 });
+    assert.equal(state(READY, documentOf(undefined)).scoring, undefined);
   });
 
   it('takes over an explanation of the focused token', () => {

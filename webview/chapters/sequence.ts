@@ -76,7 +76,7 @@ export const makeSequence: MakeView = (host) => {
 
 /** The losses that are to be shown: those of this document, as soon as one of its tokens is scored. */
 function lossesOf({ losses, document, sequence }: PageState): PanelSeries | undefined {
-  const isOther = document !== undefined && losses?.uri !== document.uri;
+  const isOther = document !== undefined && losses?.scoring.uri !== document.uri;
   const isEmpty = losses?.nats.every(Number.isNaN) ?? true;
   return isOther || isEmpty || isTooLarge(sequence) ? undefined : losses;
 }

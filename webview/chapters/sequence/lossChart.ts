@@ -78,7 +78,11 @@ export function makeLossChart(host: Host): SequencePart {
     columns: () => strings.lossColumns(shown?.unit ?? 'bits', isSingle()),
     rows: () => (shown ? rowsOf(shown, stretchOf(shown.analysis, range, plotWidth())) : []),
   });
-  const select = (selected: Range) => host.post({ type: 'select', first: selected.first, end: selected.end });
+  const select = ({ first, end }: Range) => {
+    if (shown) {
+      host.post({ type: 'select', scoring: shown.analysis.series.scoring, first, end });
+    }
+  };
   const show = (next: Range) => {
     range = next;
     chart.refresh();
@@ -90,11 +94,12 @@ export function makeLossChart(host: Host): SequencePart {
   const zoomOut = secondary('loss-zoom-out', strings.zoomOut, () => zoom(2));
   const peak = secondary('loss-peak', strings.goToPeak, () => {
     if (shown) {
-      const { peaks } = columnsOf(shown.analysis.series.nats, range.first, range.end, 1);
-      host.post({ type: 'reveal', token: peaks[0] });
+      const { nats, scoring } = shown.analysis.series;
+      const { peaks } = columnsOf(nats, range.first, range.end, 1);
+      host.post({ type: 'reveal', scoring, token: peaks[0] });
     }
   });
-  const selectButton = secondary('loss-select', strings.selectInEditor, () => shown && select(range));
+  const selectButton = secondary('loss-select', strings.selectInEditor, () => select(range));
 
   const tokens = () => shown?.analysis.tokens ?? 0;
   const plotWidth = () => (area ? area.width - MARGIN.left - MARGIN.right : 0);
@@ -158,8 +163,8 @@ export function makeLossChart(host: Host): SequencePart {
       picture.mark(undefined, range);
       if (isClick) {
         const token = shown && picture.tokenAt(from.x, shown, range);
-        if (token !== undefined) {
-          host.post({ type: 'reveal', token });
+        if (shown && token !== undefined) {
+          host.post({ type: 'reveal', scoring: shown.analysis.series.scoring, token });
         }
       } else if (from.marked) {
         if (isShift) {
@@ -194,7 +199,7 @@ export function makeLossChart(host: Host): SequencePart {
   return {
     element,
     update(analysis, { unit, focus, selection }) {
-      const { uri } = analysis.series;
+      const { uri } = analysis.series.scoring;
       const before = shown?.analysis.tokens ?? 0;
       if (seen?.uri !== uri || isWhole(range, before)) {
         range = wholeRange(analysis.tokens);

@@ -367,7 +367,7 @@ export function makeLines(host: Host): SequencePart {
     ),
     note,
   );
-  let peaks: readonly number[] = [];
+  let analysis: Analysis | undefined;
   const makeRow = () => {
     const button = html('button', { class: 'line-button', attributes: { type: 'button' } });
     const made = html(
@@ -379,17 +379,18 @@ export function makeLines(host: Host): SequencePart {
       html('td', { class: 'number line-share' }, html('span')),
     );
     button.addEventListener('click', () => {
-      const token = peaks[[...body.rows].indexOf(made)];
-      if (token !== undefined) {
-        host.post({ type: 'reveal', token });
+      const line = analysis?.lines[[...body.rows].indexOf(made)];
+      if (analysis && line) {
+        host.post({ type: 'reveal', scoring: analysis.series.scoring, token: line.peak });
       }
     });
     return made;
   };
   return {
     element,
-    update({ lines, total }, { unit }) {
-      peaks = lines.map(({ peak }) => peak);
+    update(next, { unit }) {
+      analysis = next;
+      const { lines, total } = next;
       keep(body, lines.length, makeRow).forEach((made, i) => {
         const { line, nats, text } = lines[i];
         const [name, textCell, loss, share] = made.children;
