@@ -12,10 +12,11 @@ import { makeDistribution } from './chapters/distribution';
 import { makeLearning } from './chapters/learning';
 import { makeLogarithm } from './chapters/logarithm';
 import { makeLoss } from './chapters/loss';
-import { makeSequence } from './chapters/sequence';
+import { isTooLarge, makeSequence } from './chapters/sequence';
 import { html, setAttribute, setProperty, setShown } from './dom';
 import { followLinks } from './link';
 import { makePatterns } from './patterns';
+import { restoreScroll, type ScrollPlace } from './scroll';
 import { type ChapterName, type PageSettings, readSettings } from './settings';
 import { strings } from './strings';
 import { makeTabs } from './tabs';
@@ -80,6 +81,7 @@ function start(): void {
   let chosenUnit: PanelUnit | undefined;
   let chosenTimer: ReturnType<typeof setTimeout> | undefined;
   let seriesWanted = false;
+  let place: ScrollPlace | undefined;
 
   const host: Host = {
     post(message) {
@@ -160,6 +162,9 @@ function start(): void {
     setAttribute(numbers, 'aria-busy', isWaiting);
     setAttribute(explained, 'aria-busy', isWaiting);
     page.dataset.status = state.status.kind;
+    if (isComplete(shown)) {
+      place?.contentIsThere();
+    }
   }
 
   /** The latest of everything that belongs together. */
@@ -222,7 +227,7 @@ function start(): void {
         version: 2,
         ...(state && { state: stateToKeep(state) }),
         settings,
-        scroll: window.scrollY,
+        scroll: place?.kept ?? saved.scroll,
       });
     }, GATHER);
   }
@@ -262,9 +267,15 @@ function start(): void {
   }).observe(top);
 
   update();
-  window.scrollTo(0, saved.scroll);
+  place = restoreScroll(page, saved.scroll);
   host.post({ type: 'ready' });
   askForSeries();
+}
+
+/** Whether the page has everything that its chapter shows: nothing is on its way, and nothing is of an earlier text. */
+function isComplete({ token, pending, stale, settings, losses, sequence }: PageState): boolean {
+  const hasSeries = settings.chapter !== WITH_SERIES || losses !== undefined || isTooLarge(sequence);
+  return token !== undefined && !pending && !stale && hasSeries;
 }
 
 /** A state with what a former one says of the whole document: the page keeps its height while it is typed in. */

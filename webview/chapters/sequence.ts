@@ -81,7 +81,8 @@ function lossesOf({ losses, document, sequence }: PageState): PanelSeries | unde
   return isOther || isEmpty || isTooLarge(sequence) ? undefined : losses;
 }
 
-const isTooLarge = (sequence: PanelSequence | undefined): sequence is PanelSequence =>
+/** Whether a document has so many tokens that there are no charts of it. */
+export const isTooLarge = (sequence: PanelSequence | undefined): sequence is PanelSequence =>
   sequence !== undefined && sequence.tokens > SERIES_TOKENS;
 
 function messageOf(sequence: PanelSequence | undefined): string {
