@@ -1,5 +1,5 @@
 /** The frame of a chart: the picture, what it says in a sentence, the table behind it, and ways to take it along. */
-import { toCsv } from './csv';
+import { type Cell, cellText, toCsv } from './csv';
 import { html, setAttribute, setShown, setText, svg } from './dom';
 import { pictureOf, rasterise } from './export';
 import { count } from './format';
@@ -22,9 +22,9 @@ export interface ChartOptions {
   draw(area: ChartArea): void;
   /** What assistive technology reads for the picture: one sentence. */
   describe(): string;
-  /** The numbers behind the picture, for the table and for CSV; called when one of them is wanted. */
+  /** The numbers behind the picture, the same in the table and as CSV; called when one of them is wanted. */
   columns(): readonly string[];
-  rows(): readonly (readonly string[])[];
+  rows(): readonly (readonly Cell[])[];
 }
 
 export interface Chart {
@@ -172,7 +172,7 @@ function makeTable({ test, title, columns, rows }: ChartOptions, id: string): Ta
       body.insertRow();
     }
     shown.forEach((cells, i) => {
-      writeCells(body.rows[i], cells, (at) =>
+      writeCells(body.rows[i], cells.map(cellText), (at) =>
         at === 0 ? html('th', { attributes: { scope: 'row' } }) : html('td'),
       );
     });

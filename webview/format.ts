@@ -80,6 +80,3 @@ export function rounded(value: number): string {
 function keepTogether(text: string): string {
   return text.replaceAll(' ', NO_BREAK_SPACE);
 }
-
-/** A number for a table and for CSV, with the digits that float32 has. */
-export const numeral = (value: number): string => String(Number(value.toPrecision(7)));

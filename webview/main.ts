@@ -12,10 +12,11 @@ import { makeDistribution } from './chapters/distribution';
 import { makeLearning } from './chapters/learning';
 import { makeLogarithm } from './chapters/logarithm';
 import { makeLoss } from './chapters/loss';
-import { makeSequence } from './chapters/sequence';
+import { isTooLarge, makeSequence } from './chapters/sequence';
 import { html, setAttribute, setProperty, setShown } from './dom';
 import { followLinks } from './link';
 import { makePatterns } from './patterns';
+import { restoreScroll, type ScrollPlace } from './scroll';
 import { type ChapterName, type PageSettings, readSettings } from './settings';
 import { strings } from './strings';
 import { makeTabs } from './tabs';
@@ -39,7 +40,6 @@ declare function acquireVsCodeApi(): VsCode;
 /** What is kept while the page is hidden, and over a reload of the window; the extension reads `state` from it. */
 interface Saved {
   readonly version: 2;
-  /** Without logits: a hundred thousand numbers are too many for JSON. */
   readonly state?: PanelState;
   readonly settings: PageSettings;
   readonly scroll: number;
@@ -54,8 +54,8 @@ const CHAPTERS: Readonly<Record<ChapterName, MakeView>> = {
   learning: makeLearning,
 };
 
-/** The chapters about the whole document. */
-const WITH_SERIES: readonly ChapterName[] = ['sequence', 'learning'];
+/** The chapter that shows the losses of the whole document. */
+const WITH_SERIES: ChapterName = 'sequence';
 
 /** How long changes are gathered before they are kept, in milliseconds. */
 const GATHER = 200;
@@ -81,6 +81,7 @@ function start(): void {
   let chosenUnit: PanelUnit | undefined;
   let chosenTimer: ReturnType<typeof setTimeout> | undefined;
   let seriesWanted = false;
+  let place: ScrollPlace | undefined;
 
   const host: Host = {
     post(message) {
@@ -161,6 +162,9 @@ function start(): void {
     setAttribute(numbers, 'aria-busy', isWaiting);
     setAttribute(explained, 'aria-busy', isWaiting);
     page.dataset.status = state.status.kind;
+    if (isComplete(shown)) {
+      place?.contentIsThere();
+    }
   }
 
   /** The latest of everything that belongs together. */
@@ -171,7 +175,7 @@ function start(): void {
     const former = isToBeScored(current) ? scored : undefined;
     const latest = former ? withFormer(current, former) : current;
     const { document: shown } = latest;
-    const isFitting = losses && losses.uri === shown?.uri && losses.revision === latest.series;
+    const isFitting = losses && losses.scoring.uri === shown?.uri && losses.revision === latest.series;
     return {
       ...latest,
       stale: former !== undefined,
@@ -197,7 +201,7 @@ function start(): void {
   }
 
   function askForSeries(): void {
-    const wanted = WITH_SERIES.includes(settings.chapter);
+    const wanted = settings.chapter === WITH_SERIES;
     if (wanted !== seriesWanted) {
       seriesWanted = wanted;
       host.post({ type: 'series', wanted });
@@ -221,9 +225,9 @@ function start(): void {
     saving = setTimeout(() => {
       vscode.setState({
         version: 2,
-        ...(state && { state: withoutLogits(state) }),
+        ...(state && { state: stateToKeep(state) }),
         settings,
-        scroll: window.scrollY,
+        scroll: place?.kept ?? saved.scroll,
       });
     }, GATHER);
   }
@@ -263,22 +267,41 @@ function start(): void {
   }).observe(top);
 
   update();
-  window.scrollTo(0, saved.scroll);
+  place = restoreScroll(page, saved.scroll);
   host.post({ type: 'ready' });
   askForSeries();
 }
 
+/** Whether the page has everything that its chapter shows: nothing is on its way, and nothing is of an earlier text. */
+function isComplete({ token, pending, stale, settings, losses, sequence }: PageState): boolean {
+  const hasSeries = settings.chapter !== WITH_SERIES || losses !== undefined || isTooLarge(sequence);
+  return token !== undefined && !pending && !stale && hasSeries;
+}
+
 /** A state with what a former one says of the whole document: the page keeps its height while it is typed in. */
 function withFormer(latest: PanelState, former: PanelState): PanelState {
-  const { sequence: _s, line: _l, part: _p, focus: _f, selection: _n, series: _r, ...rest } = latest;
+  const {
+    sequence: _s,
+    line: _l,
+    part: _p,
+    scoring: _c,
+    focus: _f,
+    selection: _n,
+    series: _r,
+    ...rest
+  } = latest;
   return { ...former, ...rest };
 }
 
-function withoutLogits({ token, ...state }: PanelState): PanelState {
+/**
+ * What is kept of a state: no logits, for a hundred thousand numbers are too many for JSON; and not what its indices
+ * belong to, for after a reload of the window the scorings are numbered anew.
+ */
+function stateToKeep({ token, scoring: _s, ...state }: PanelState): PanelState {
   if (!token) {
     return state;
   }
-  const { logits: _, ...kept } = token;
+  const { logits: _l, ...kept } = token;
   return { ...state, token: kept };
 }
 

@@ -261,6 +261,7 @@ export class Trainings implements vscode.Disposable {
       tokens,
       points,
       ...(best !== undefined && { best }),
+      hasAdapted: adapted !== undefined,
       shown: shown !== undefined && shown === adapted,
     };
   }

@@ -15,11 +15,13 @@ export const TOKEN_KINDS = [
   'punctuation',
   /** Nothing but blanks: spaces, indentation, ends of lines. */
   'whitespace',
-  /** Everything else: emoji and other symbols, control characters, pieces of a character. */
+  /** Everything else: emoji and other symbols, control characters. */
   'other',
 ] as const;
 export type TokenKind = (typeof TOKEN_KINDS)[number];
 
+const WORD = TOKEN_KINDS.indexOf('word');
+const CONTINUATION = TOKEN_KINDS.indexOf('continuation');
 const LETTER = /\p{L}/u;
 const DIGIT = /\p{N}/u;
 const BLANK = /^\s+$/u;
@@ -41,7 +43,7 @@ export function tokenKind(text: string, start: number, end: number): number {
   if (LETTER.test(token)) {
     // Two code units, so that a letter beyond U+FFFF is seen whole.
     const before = text.slice(Math.max(0, start - 2), start);
-    return BEGINS_IN_WORD.test(token) && ENDS_IN_WORD.test(before) ? 1 : 0;
+    return BEGINS_IN_WORD.test(token) && ENDS_IN_WORD.test(before) ? CONTINUATION : WORD;
   }
   if (DIGIT.test(token)) {
     return 2;
@@ -53,15 +55,22 @@ export function tokenKind(text: string, start: number, end: number): number {
 }
 
 /**
- * The kinds of all tokens of a text.
- * @param starts [N] UTF-16 offsets
+ * The kinds of all tokens of a text. Of tokens that share a character, each one a piece of its bytes, the first has the
+ * kind of what it covers; those after it go on with its word where it has a letter, and are of its kind elsewhere.
+ * @param starts [N] UTF-16 offsets, in order
  * @param ends [N] UTF-16 offsets
  * @returns [N] indices of {@link TOKEN_KINDS}
  */
 export function tokenKinds(text: string, starts: ArrayLike<number>, ends: ArrayLike<number>): Uint8Array {
   const kinds = new Uint8Array(starts.length);
   for (let i = 0; i < kinds.length; i++) {
-    kinds[i] = tokenKind(text, starts[i], ends[i]);
+    const isPiece = i > 0 && starts[i] < ends[i - 1];
+    kinds[i] = isPiece ? pieceKind(kinds[i - 1]) : tokenKind(text, starts[i], ends[i]);
   }
   return kinds;
+}
+
+/** The kind of a piece of a character, by that of the token before it, which has a part of the same character. */
+function pieceKind(before: number): number {
+  return before === WORD ? CONTINUATION : before;
 }

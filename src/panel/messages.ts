@@ -12,6 +12,17 @@ import type { InformationUnit } from '../loss/units';
 /** The unit in which surprisal is shown first. */
 export type PanelUnit = InformationUnit;
 
+/**
+ * What indices of tokens belong to: one scoring of one document. After an edit, or another part of a large document, the
+ * same index means another token.
+ */
+export interface PanelScoring {
+  /** The document's. */
+  readonly uri: string;
+  /** Numbers the scorings of all documents, until the window is reloaded. */
+  readonly score: number;
+}
+
 /** The text of a token. */
 export interface PanelText {
   /** As the model sees it; bytes that are not whole characters appear as U+FFFD. */
@@ -116,11 +127,14 @@ export interface PanelSelection {
 
 /** The losses of the whole document, sent when they change and not with every state. */
 export interface PanelSeries {
-  readonly uri: string;
+  /** What the tokens' indices belong to. */
+  readonly scoring: PanelScoring;
   /** Names this series in {@link PanelState.series}. */
   readonly revision: number;
   /** The text that is laid out: the document's, or the sections of a large one; a token's is `text.slice(starts[i], ends[i])`. */
   readonly text: string;
+  /** How each invisible character that `text` has is shown. */
+  readonly visible: Readonly<Record<string, string>>;
   /** [N] UTF-16 offsets in `text`. */
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
@@ -146,7 +160,9 @@ export interface PanelTraining {
   readonly points: readonly TrainingPoint[];
   /** Index in `points` of the lowest evaluation loss. */
   readonly best?: number;
-  /** The editor's heatmap shows the losses after training. */
+  /** There are losses after training, which the editor's heatmap can show. */
+  readonly hasAdapted: boolean;
+  /** It shows them. */
   readonly shown: boolean;
 }
 
@@ -195,6 +211,8 @@ export interface PanelState {
     /** All of it is being scored. */
     readonly growing: boolean;
   };
+  /** What `focus` and the indices in `line` and `selection` belong to; absent in a state that the page has kept. */
+  readonly scoring?: PanelScoring;
   /** Index of the token under the cursor, or of the nearest one. */
   readonly focus?: number;
   /** The explained token. While the answer for `focus` is on its way: the one explained before. */
@@ -225,11 +243,16 @@ export type ToPage =
 
 export type FromPage =
   | { readonly type: 'ready' }
-  /** Move the editor to a token of the document. */
-  | { readonly type: 'reveal'; readonly token: number }
+  /** Move the editor to a token. Without effect when the scoring is not the present one any more. */
+  | { readonly type: 'reveal'; readonly scoring: PanelScoring; readonly token: number }
   | { readonly type: 'unit'; readonly unit: PanelUnit }
-  /** Select tokens [first, end) in the editor. */
-  | { readonly type: 'select'; readonly first: number; readonly end: number }
+  /** Select tokens [first, end) in the editor. Without effect when the scoring is not the present one any more. */
+  | {
+      readonly type: 'select';
+      readonly scoring: PanelScoring;
+      readonly first: number;
+      readonly end: number;
+    }
   | { readonly type: 'pin'; readonly pinned: boolean }
   /** The page shows the losses of the whole document, or does not any more. */
   | { readonly type: 'series'; readonly wanted: boolean }

@@ -8,6 +8,7 @@ import { Follower } from './follower';
 import { panelHtml } from './html';
 import type {
   FromPage,
+  PanelScoring,
   PanelSelection,
   PanelSequence,
   PanelState,
@@ -53,7 +54,7 @@ export class ExplainerPanel implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #closed = new vscode.EventEmitter<void>();
   readonly #subscriptions: vscode.Disposable[];
-  /** Documents whose training this panel has begun or shown. */
+  /** Documents whose training this panel has begun or shown, or has taken over from one that was closed. */
   readonly #trained = new Set<vscode.TextDocument>();
   #isClosed = false;
   #pin: Pin | undefined;
@@ -149,6 +150,21 @@ export class ExplainerPanel implements vscode.Disposable {
     return this.#panel.title;
   }
 
+  /** The document that the panel explains, also while it is behind another tab; undefined when there is none. */
+  get document(): vscode.TextDocument | undefined {
+    return this.#editor()?.document;
+  }
+
+  /** Documents whose training has to be ended when this panel is closed, or taken over by another one. */
+  get trained(): ReadonlySet<vscode.TextDocument> {
+    return this.#trained;
+  }
+
+  /** A panel was closed that has trained on a document which this one shows, too. */
+  takeOver(document: vscode.TextDocument): void {
+    this.#trained.add(document);
+  }
+
   /** Brings the panel to the front; the editor keeps the focus. */
   reveal(): void {
     this.#panel.reveal(undefined, true);
@@ -174,10 +190,10 @@ export class ExplainerPanel implements vscode.Disposable {
         this.#follower.start();
         break;
       case 'reveal':
-        this.#reveal(message.token);
+        this.#reveal(message.scoring, message.token);
         break;
       case 'select':
-        this.#select(message.first, message.end);
+        this.#select(message.scoring, message.first, message.end);
         break;
       case 'unit':
         if (UNITS.includes(message.unit)) {
@@ -235,11 +251,6 @@ export class ExplainerPanel implements vscode.Disposable {
     this.#series.want(false);
     clearTimeout(this.#trainingTimer);
     this.#retain();
-    // Nobody could switch the editor back any more.
-    for (const document of this.#trained) {
-      this.#source.stopTraining(document);
-      this.#source.showTrained(document, false);
-    }
     this.#closed.fire();
     for (const subscription of this.#subscriptions.splice(0)) {
       subscription.dispose();
@@ -346,25 +357,38 @@ export class ExplainerPanel implements vscode.Disposable {
     }
   }
 
-  #reveal(token: number): void {
-    const editor = this.#editor();
-    if (!editor?.losses || !isIndex(token, editor.losses.length - 1)) {
+  #reveal(scoring: PanelScoring, token: number): void {
+    const present = this.#presentOf(scoring);
+    if (!present || !isIndex(token, present.losses.length - 1)) {
       return;
     }
+    const { document, losses } = present;
     if (this.#pin) {
       // Who clicks a token in a pinned panel wants that one explained, whatever the editor does.
-      this.#pin = { ...this.#pin, offset: editor.losses.layout.starts[token] };
+      this.#pin = { ...this.#pin, offset: losses.layout.starts[token] };
     }
-    this.#follower.choose(editor.losses, token);
-    this.#source.reveal(editor.document, token);
+    this.#follower.choose(losses, token);
+    this.#source.reveal(document, token);
   }
 
-  #select(first: number, end: number): void {
-    const editor = this.#editor();
-    const last = (editor?.losses?.length ?? 0) - 1;
-    if (editor && isIndex(first, last) && isIndex(end - 1, last) && first < end) {
-      this.#source.select(editor.document, first, end);
+  #select(scoring: PanelScoring, first: number, end: number): void {
+    const present = this.#presentOf(scoring);
+    const last = (present?.losses.length ?? 0) - 1;
+    if (present && isIndex(first, last) && isIndex(end - 1, last) && first < end) {
+      this.#source.select(present.document, first, end);
     }
+  }
+
+  /**
+   * The document whose tokens a message means. Undefined when the message was under way while the panel went to another
+   * document, or the document was laid out anew: an index means another token then.
+   */
+  #presentOf({ uri, score }: PanelScoring): { document: vscode.TextDocument; losses: LossMap } | undefined {
+    const editor = this.#editor();
+    if (!editor?.losses || editor.score !== score || editor.document.uri.toString() !== uri) {
+      return undefined;
+    }
+    return { document: editor.document, losses: editor.losses };
   }
 
   #post(message: ToPage): void {
@@ -379,17 +403,7 @@ export class ExplainerPanel implements vscode.Disposable {
   #show(state: PanelState): void {
     const editor = this.#editor();
     this.#tellTraining(editor?.training);
-    const losses = editor?.score === undefined ? undefined : editor.losses;
-    const series = this.#series.update(
-      editor && losses
-        ? {
-            uri: editor.document.uri.toString(),
-            ...scoredText(editor),
-            losses,
-            adapted: editor.adapted,
-          }
-        : undefined,
-    );
+    const series = this.#series.update(editor && seriesInput(editor));
     this.#post({ type: 'state', state: series === undefined ? state : { ...state, series } });
   }
 
@@ -456,6 +470,7 @@ export class ExplainerPanel implements vscode.Disposable {
       cursor: pinned ?? (selection ? document.offsetAt(selection.start) : 0),
       pinned,
       losses,
+      score: editor.score,
       part: part && {
         characters: part.characters,
         of: editor.largeLength ?? part.characters,
@@ -541,6 +556,15 @@ class LargeText implements DocumentText {
 
 function textIn(document: vscode.TextDocument, start: number, end: number): string {
   return document.getText(new vscode.Range(document.positionAt(start), document.positionAt(end)));
+}
+
+/** What the series of a document is made from; undefined while it has no losses that can be explained. */
+function seriesInput(editor: PanelEditor): SeriesInput | undefined {
+  const { document, losses, score, adapted } = editor;
+  if (!losses || score === undefined) {
+    return undefined;
+  }
+  return { scoring: { uri: document.uri.toString(), score }, ...scoredText(editor), losses, adapted };
 }
 
 /** The text that the losses are about. */

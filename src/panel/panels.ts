@@ -99,9 +99,23 @@ export class ExplainerPanels implements vscode.Disposable {
     });
     panel.onDidClose(() => {
       this.#panels = this.#panels.filter((other) => other !== panel);
+      for (const document of panel.trained) {
+        this.#endTraining(document);
+      }
       this.#tell();
     });
     this.#tell();
+  }
+
+  /** Ends a closed panel's training, unless another panel shows its document: nobody could switch the editor back. */
+  #endTraining(document: vscode.TextDocument): void {
+    const heir = this.#panels.find((panel) => panel.document === document);
+    if (heir) {
+      heir.takeOver(document);
+    } else {
+      this.#source.stopTraining(document);
+      this.#source.showTrained(document, false);
+    }
   }
 
   #tell(): void {

@@ -2,12 +2,17 @@
 import type { LossMap, TokenLayout } from '../loss/lossMap';
 import { SERIES_TOKENS } from '../loss/statistics';
 import { lineAt, lineStarts } from '../text/lines';
-import type { PanelSeries } from './messages';
+import { makeVisible } from '../text/visible';
+import type { PanelScoring, PanelSeries } from './messages';
 
 /** Pause between two series of a document that is being scored, in milliseconds, at least. */
 const INTERVAL = 250;
 /** A long document is sent more rarely, for it is large: so many tokens per millisecond. */
 const TOKENS_PER_MILLISECOND = 100;
+
+/** Number of Unicode's code points, and the last one that is a single UTF-16 code unit. */
+const CODE_POINTS = 0x110000;
+const LAST_OF_ONE_UNIT = 0xffff;
 
 /** A section of a large document. */
 export interface SeriesSection {
@@ -20,7 +25,8 @@ export interface SeriesSection {
 
 /** What a series is made from. */
 export interface SeriesInput {
-  readonly uri: string;
+  /** What the losses come from. */
+  readonly scoring: PanelScoring;
   /** The whole text that the losses belong to, or the text of the sections one after the other. */
   readonly text: () => string;
   /** The sections that are laid out of a large document: where each is in it. */
@@ -37,7 +43,8 @@ export class SeriesSender {
   #wanted = false;
   #revision = 0;
   #sent: { readonly input: SeriesInput; readonly scored: number; readonly at: number } | undefined;
-  #lines: { readonly losses: LossMap; readonly lines: Uint32Array } | undefined;
+  /** What was last found out about a text. */
+  #text: (Pick<PanelSeries, 'lines' | 'visible'> & { readonly losses: LossMap }) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -53,7 +60,7 @@ export class SeriesSender {
   want(wanted: boolean): void {
     this.#wanted = wanted;
     this.#sent = undefined;
-    this.#lines = undefined;
+    this.#text = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -86,19 +93,20 @@ export class SeriesSender {
     return this.#revision;
   }
 
-  #series({ uri, text, sections, losses, adapted }: SeriesInput): PanelSeries {
+  #series({ scoring, text, sections, losses, adapted }: SeriesInput): PanelSeries {
     const whole = text();
     const { starts, ends } = sections ? inSections(losses.layout, sections) : losses.layout;
-    if (this.#lines?.losses !== losses) {
-      this.#lines = { losses, lines: linesOf(starts, whole, sections) };
+    if (this.#text?.losses !== losses) {
+      this.#text = { losses, lines: linesOf(starts, whole, sections), visible: visibleCharacters(whole) };
     }
     return {
-      uri,
+      scoring,
       revision: this.#revision,
       text: whole,
+      visible: this.#text.visible,
       starts: alone(starts),
       ends: alone(ends),
-      lines: this.#lines.lines,
+      lines: this.#text.lines,
       nats: losses.nats,
       entropy: losses.entropy,
       ...(adapted && { adapted: adapted.nats }),
@@ -134,6 +142,27 @@ function inSections(
     before += end - start;
   }
   return moved;
+}
+
+/** How each invisible character of a text is shown. */
+function visibleCharacters(text: string): Record<string, string> {
+  const shown: Record<string, string> = {};
+  const isSeen = new Uint8Array(CODE_POINTS);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.codePointAt(at)!;
+    if (code > LAST_OF_ONE_UNIT) {
+      at++;
+    }
+    if (isSeen[code] === 0) {
+      isSeen[code] = 1;
+      const character = String.fromCodePoint(code);
+      const visible = makeVisible(character);
+      if (visible !== character) {
+        shown[character] = visible;
+      }
+    }
+  }
+  return shown;
 }
 
 /** [N] 0-based line of the document on which each token begins. */

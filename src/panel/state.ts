@@ -79,6 +79,8 @@ export interface PanelDocument {
   readonly cursor: number;
   /** The losses of exactly this text; undefined while there are none. */
   readonly losses?: LossMap | undefined;
+  /** Names the scoring that the losses come from. */
+  readonly score?: number | undefined;
   readonly problem?: DocumentProblem | undefined;
   /** The token that was chosen in the panel: it decides among tokens that share the cursor's character. */
   readonly chosen?: number | undefined;
@@ -187,6 +189,7 @@ export function panelState(input: PanelInput, explanation?: Explanation): PanelS
     ...state,
     sequence: document.sequence ?? sequenceOf(losses, document.text),
     ...(document.part && { part: document.part }),
+    ...(document.score !== undefined && { scoring: { uri: document.uri, score: document.score } }),
     focus: focus.index,
     line: lineOf(losses, document.text, focus.index),
     ...(document.selection && { selection: document.selection }),

@@ -19,7 +19,12 @@ import {
   SETTINGS,
   scoreWithCommandLine,
   textIn,
+  undoUntil,
+  withEnginePaused,
 } from './support';
+
+/** A place of the chapter on the sequence, among its charts, in pixels from the top of the page. */
+const PLACE = 1000;
 
 const fixed = (digits: number) => (value: number) => value.toFixed(digits);
 
@@ -47,6 +52,19 @@ describe('the explainer panel', () => {
   const explains = (token: ReportToken) => panelExplains(frame, token);
   const openChapter = (name: ChapterName) => frame.getByTestId(`tab-${name}`).click();
   const focusEditor = () => workbench.focusGroup(1);
+  /** Scrolls the page, and waits until that is kept. */
+  const scrollTo = async (place: number) => {
+    await frame.evaluate(`window.scrollTo(0, ${place})`);
+    await workbench.page.waitForTimeout(500);
+    assert.equal(await frame.evaluate('window.scrollY'), place, 'the page is not that long');
+  };
+  const isAt = (place: number) =>
+    eventually(
+      'the page should be where it was',
+      () => frame.evaluate<number>('window.scrollY'),
+      (scrolled) => scrolled === place,
+      SCORED_WITHIN,
+    );
   const cursorIsAt = ({ line, column }: ReportToken) =>
     workbench.page.getByText(`Ln ${line}, Col ${column}`, { exact: true }).waitFor();
 
@@ -103,6 +121,34 @@ describe('the explainer panel', () => {
     assert.equal(await text('sequence-tokens'), formatCount(tokens));
     assert.equal(await text('sequence-bytes'), formatCount(bytes));
     await workbench.screenshot('panel-document');
+  });
+
+  it('keeps its place while it is hidden, and shown again before its numbers are there', async function () {
+    this.timeout(180_000);
+    await openChapter('sequence');
+    await frame.getByTestId('sequence-charts').waitFor();
+    await scrollTo(PLACE);
+    const line = reference.lines[0];
+    await withEnginePaused(async () => {
+      // Another editor in front of it, and an edit of its document meanwhile.
+      await workbench.page.keyboard.press('ControlOrMeta+2');
+      await workbench.openFile('origin.md');
+      await focusEditor();
+      await workbench.goTo(1);
+      await workbench.type('#');
+      await workbench.focusGroup(2);
+      await workbench.runCommand('View: Close Editor');
+      frame = await workbench.panelFrame();
+      await frame.getByTestId('sequence-charts').waitFor({ state: 'hidden' });
+      // Long enough for what is kept to be written anew.
+      await workbench.page.waitForTimeout(600);
+      await workbench.screenshot('panel-back-without-numbers');
+    });
+    await isAt(PLACE);
+    await focusEditor();
+    await undoUntil(workbench, 1, line);
+    await workbench.goTo(wrong.line, wrong.column);
+    await explains(wrong);
   });
 
   it('follows the cursor', async () => {
@@ -168,8 +214,10 @@ describe('the explainer panel', () => {
 
   it('comes back with its content when the window is reloaded', async function () {
     this.timeout(240_000);
+    await scrollTo(PLACE);
     await workbench.reloadWindow();
     frame = await workbench.panelFrame(60_000);
+    await isAt(PLACE);
     await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ timeout: SCORED_WITHIN });
     // The text's first tokens are scored before the rest.
     await frame.getByTestId('partial').waitFor({ state: 'hidden', timeout: SCORED_WITHIN });

@@ -599,12 +599,40 @@ describe('the extension in a real extension host', function () {
     assert.deepEqual([selection.first, selection.end, selection.scored], [first, after, after - first]);
     const nats = losses.nats.subarray(first, after).reduce((sum, value) => sum + value, 0);
     assert.ok(Math.abs(selection.nats - nats) < 1e-3);
-    page.panel.receive({ type: 'select', first: 10, end: 14 });
+    const { scoring } = page.state!;
+    assert.ok(scoring);
+    page.panel.receive({ type: 'select', scoring, first: 10, end: 14 });
     await until(() => document.offsetAt(editor.selection.start) === losses.starts[10], 'the selected tokens');
     assert.equal(document.offsetAt(editor.selection.end), losses.ends[13]);
     await until(() => page.state?.selection?.first === 10, 'the new selection');
     moveTo(editor, 0);
     await until(() => page.state?.selection === undefined, 'no selection');
+  });
+
+  it('explains and selects no token by its number in an earlier text or another document', async () => {
+    const editor = await show('statistics.py');
+    const { document } = editor;
+    await api.score(document);
+    const page = await openPage();
+    await page.shows(document, 0);
+    const { scoring: earlier } = page.state!;
+    assert.equal(earlier?.uri, document.uri.toString());
+    await edit(document, 0, 0, '# One more line\n');
+    const losses = await api.score(document);
+    const isNew = () => page.state?.scoring !== undefined && page.state.scoring.score !== earlier.score;
+    await until(isNew, 'the new scoring');
+    const { scoring } = page.state!;
+    assert.ok(scoring);
+    const before = editor.selection;
+    for (const other of [earlier, { ...scoring, uri: `${scoring.uri}x` }]) {
+      page.panel.receive({ type: 'reveal', scoring: other, token: 20 });
+      page.panel.receive({ type: 'select', scoring: other, first: 20, end: 24 });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.deepEqual(editor.selection, before);
+    page.panel.receive({ type: 'reveal', scoring, token: 20 });
+    await until(() => document.offsetAt(editor.selection.active) === losses.starts[20], 'the token');
+    await page.shows(document, losses.starts[20]);
   });
 
   it('sends the losses of the whole document when the page wants them', async () => {
@@ -613,8 +641,9 @@ describe('the extension in a real extension host', function () {
     const page = await openPage();
     page.panel.receive({ type: 'series', wanted: true });
     await until(() => page.series !== undefined && page.state?.series === page.series.revision, 'the series');
-    const { uri, text, starts, ends, lines, nats } = page.series!;
-    assert.equal(uri, document.uri.toString());
+    const { scoring, text, starts, ends, lines, nats } = page.series!;
+    assert.equal(scoring.uri, document.uri.toString());
+    assert.deepEqual(page.state?.scoring, scoring);
     assert.equal(text, document.getText());
     assert.deepEqual([...starts], [...losses.starts]);
     assert.deepEqual([...ends], [...losses.ends]);
@@ -681,7 +710,6 @@ describe('the extension in a real extension host', function () {
     await configure('heatmap.enabled', true);
     const before = await drawn(document);
     const page = await openPage();
-    page.panel.receive({ type: 'series', wanted: true });
     assert.equal(page.training, undefined);
     // Evaluated on the same text, so that what is learnt is certain to be kept.
     const copy = await vscode.workspace.openTextDocument({ content: document.getText() });
@@ -690,11 +718,18 @@ describe('the extension in a real extension host', function () {
     await until(() => page.training?.state === 'finished', 'the training');
     const { points, best, tokens, shown, uri } = page.training!;
     assert.deepEqual([uri, shown, points[0].step], [document.uri.toString(), false, 0]);
+    assert.equal(
+      page.training!.hasAdapted,
+      true,
+      'there are losses after training, whether or not they are sent',
+    );
     assert.equal(tokens.training, tokens.evaluation);
     assert.ok(points.at(-1)!.training < points[0].training, 'it has learnt nothing');
     assert.ok(points.every(({ evaluation }) => evaluation >= points[best!].evaluation));
     const trained = api.trainedLosses(document.uri)!;
     assert.ok(meanOf(trained) < meanOf(before));
+    assert.equal(page.series, undefined);
+    page.panel.receive({ type: 'series', wanted: true });
     await until(() => page.series?.adapted !== undefined, 'the series after training');
     assert.deepEqual([...page.series!.adapted!], [...trained.nats]);
     page.panel.receive({ type: 'showTrained', shown: true });
@@ -721,11 +756,43 @@ describe('the extension in a real extension host', function () {
     const page = await openPage();
     page.panel.receive({ type: 'train', options: { ...TRAINING_DEFAULTS, epochs: 1000 } });
     await until(() => page.training?.state === 'running' && page.training.points.length > 1, 'some points');
+    assert.equal(page.training!.hasAdapted, false, 'nothing to be shown before the end');
     page.panel.receive({ type: 'stopTraining' });
     await until(() => page.training?.state === 'stopped', 'stopped', 10_000);
     page.panel.receive({ type: 'showTrained', shown: true });
     await trainedDrawn(document);
     page.panel.dispose();
+    await drawn(document);
+    assert.equal(api.panels().length, 0);
+  });
+
+  it('goes on with a training as long as a panel shows its document', async () => {
+    const { document } = await show('statistics.py');
+    await configure('heatmap.enabled', true);
+    await drawn(document);
+    const first = await openPage();
+    await first.shows(document, 0);
+    await vscode.commands.executeCommand(COMMANDS.pinPanel);
+    const second = await openPage();
+    first.panel.receive({ type: 'train', options: { ...TRAINING_DEFAULTS, epochs: 1000 } });
+    await until(() => (second.training?.points.length ?? 0) > 1, 'the other panel shows the training');
+    first.panel.dispose();
+    const { length } = second.training!.points;
+    await until(() => second.training!.points.length > length, 'the training goes on');
+    assert.equal(second.training!.state, 'running');
+    second.panel.receive({ type: 'stopTraining' });
+    await until(() => second.training?.hasAdapted === true, 'stopped', 10_000);
+    second.panel.receive({ type: 'showTrained', shown: true });
+    await trainedDrawn(document);
+    // A panel on another document changes nothing, and the last one on this document ends it.
+    await vscode.commands.executeCommand(COMMANDS.pinPanel);
+    const other = await show('inventory.ts', vscode.ViewColumn.One);
+    const third = await openPage();
+    await third.shows(other.document, 0);
+    third.panel.dispose();
+    await show('statistics.py');
+    await trainedDrawn(document);
+    second.panel.dispose();
     await drawn(document);
     assert.equal(api.panels().length, 0);
   });

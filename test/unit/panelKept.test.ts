@@ -1,7 +1,7 @@
 /** What the page keeps over a reload, and what it gives to the clipboard. */
 import assert from 'node:assert/strict';
 import { TRAINING_LIMITS } from '../../src/loss/training';
-import { toCsv } from '../../webview/csv';
+import { cellText, toCsv } from '../../webview/csv';
 import { DEFAULT_SETTINGS, readSettings } from '../../webview/settings';
 
 describe('panel: settings that are kept', () => {
@@ -35,6 +35,23 @@ describe('panel: settings that are kept', () => {
 });
 
 describe('panel: numbers as CSV', () => {
+  it('can be read by programs: whole ones in full, no commas, no powers written out, nothing for none', () => {
+    const numbers = [0, -0, 1234, 123_456_789, -0.25, 1 / 3, 6.139421e-6, 6.1e-9, 98_765.4321];
+    assert.deepEqual(numbers.map(cellText), [
+      '0',
+      '0',
+      '1234',
+      '123456789',
+      '-0.25',
+      '0.3333333',
+      '0.000006139421',
+      '6.1e-9',
+      '98765.43',
+    ]);
+    assert.deepEqual([Number.NaN, '1,234', ''].map(cellText), ['', '1,234', '']);
+    assert.equal(toCsv(['token', 'loss (bits)'], [[' a', 1234.5]]), 'token,loss (bits)\r\n a,1234.5\r\n');
+  });
+
   it('are written as RFC 4180 has it', () => {
     const rows = [
       ['a', 'b, c'],

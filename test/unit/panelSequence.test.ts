@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { TOKEN_KINDS } from '../../src/loss/tokenKind';
 import type { PanelSeries } from '../../src/panel/messages';
-import { analyse, firstOfLine } from '../../webview/chapters/sequence/analysis';
+import {
+  analyse,
+  firstOfLine,
+  topCurve,
+  topTokens,
+  visibleText,
+} from '../../webview/chapters/sequence/analysis';
 import {
   clampRange,
   isWhole,
@@ -12,7 +18,6 @@ import {
   wholeRange,
   zoomRange,
 } from '../../webview/chapters/sequence/range';
-import { visibleText } from '../../webview/chapters/sequence/visible';
 
 const document = fc.integer({ min: 1, max: 5000 });
 const place = fc.double({ min: -6000, max: 12_000, noNaN: true });
@@ -24,9 +29,10 @@ function seriesOf(cut: string, nats: readonly number[]): PanelSeries {
   const ends = tokens.map((_, i) => tokens.slice(0, i + 1).join('').length);
   const starts = ends.map((end, i) => end - tokens[i].length);
   return {
-    uri: 'file:///a',
+    scoring: { uri: 'file:///a', score: 1 },
     revision: 1,
     text,
+    visible: {},
     starts: Uint32Array.from(starts),
     ends: Uint32Array.from(ends),
     lines: Uint32Array.from(starts, (start) => text.slice(0, start).split('\n').length - 1),
@@ -111,8 +117,36 @@ describe('panel: what carries the loss', () => {
     );
   });
 
-  it('shows blanks', () => {
-    assert.equal(visibleText(' \tx\r\n'), '·→x␍⏎');
-    assert.equal(visibleText('a'.repeat(50)), `${'a'.repeat(40)}…`);
+  it('is a share of whole tokens, at least one of them, however few there are', () => {
+    const three = { concentration: Float64Array.of(0, 0.5, 0.875, 1) };
+    assert.deepEqual(
+      [0.01, 0.2, 0.49, 0.5, 0.9, 1].map((share) => topTokens(three, share).tokens),
+      [1, 1, 1, 2, 3, 3],
+    );
+    // What is said of a fifth of three tokens is about one of them.
+    assert.deepEqual(topTokens(three, 0.2), { tokens: 1, ofTokens: 1 / 3, ofLoss: 0.5 });
+    assert.deepEqual(
+      topCurve(three, 20).map(({ tokens, ofLoss }) => [tokens, ofLoss]),
+      [
+        [0, 0],
+        [1, 0.5],
+        [2, 0.875],
+        [3, 1],
+      ],
+    );
+    const many = { concentration: Float64Array.from({ length: 1001 }, (_, k) => k / 1000) };
+    assert.equal(topCurve(many, 20).length, 21);
+    assert.deepEqual(topCurve(many, 20)[7], { tokens: 350, ofTokens: 0.35, ofLoss: 0.35 });
+    assert.deepEqual(topTokens({ concentration: Float64Array.of(0) }, 0.2), {
+      tokens: 0,
+      ofTokens: 0,
+      ofLoss: 0,
+    });
+  });
+
+  it('shows what is invisible in a token as the message has it, and cuts what is long', () => {
+    const hidden = { ...seriesOf(`a\u200D\n|${'b'.repeat(50)}`, [1, 1]), visible: { '\u200D': '<ZWJ>' } };
+    assert.equal(visibleText(hidden, 0), 'a<ZWJ>\n');
+    assert.equal(visibleText(hidden, 1), `${'b'.repeat(40)}…`);
   });
 });

@@ -18,6 +18,7 @@ import {
   selectionOf,
   sequenceOf,
 } from '../../src/panel/state';
+import { makeVisible } from '../../src/text/visible';
 
 const READY: EngineState = {
   kind: 'ready',
@@ -276,8 +277,15 @@ const ONE_SCORE = {
   rank: Uint32Array.of(1),
 };
 
+const SCORING = { uri: 'a', score: 5 };
+
 describe('panel: the losses of the whole document', () => {
-  const input = (losses: LossMap, adapted?: LossMap) => ({ uri: 'a', text: () => TEXT, losses, adapted });
+  const input = (losses: LossMap, adapted?: LossMap) => ({
+    scoring: SCORING,
+    text: () => TEXT,
+    losses,
+    adapted,
+  });
 
   it('are sent when they are wanted and have changed', () => {
     const sent: PanelSeries[] = [];
@@ -292,7 +300,7 @@ describe('panel: the losses of the whole document', () => {
     assert.equal(sender.update(input(losses)), 1);
     assert.equal(sent.length, 1);
     assert.deepEqual([...sent[0].lines], [0, 0, 0, 0, 0, 0, 1]);
-    assert.equal(sent[0].adapted, undefined);
+    assert.deepEqual([sent[0].scoring, sent[0].adapted], [SCORING, undefined]);
     const adapted = mapOf(RANGES);
     assert.equal(sender.update(input(losses, adapted)), 2);
     assert.equal(sent[1].adapted, adapted.nats);
@@ -386,13 +394,35 @@ describe('panel: the losses of the whole document', () => {
     );
     sender.want(true);
     const text = () => sections.map(({ start, end }) => document.slice(start, end)).join('');
-    sender.update({ uri: 'a', text, sections, losses, adapted: undefined });
+    sender.update({ scoring: SCORING, text, sections, losses, adapted: undefined });
     const { starts, ends, lines } = sent ?? assert.fail('no series');
     assert.deepEqual(
       Array.from(starts, (start, i) => text().slice(start, ends[i])),
       ['second\n', 'thi', 'rd\n', 'fi', 'fth'],
     );
     assert.deepEqual([...lines], [1, 2, 2, 4, 4]);
+  });
+
+  it('say how what is invisible in the text is shown: as everywhere in the extension', () => {
+    const text = ' \tx\n\u200D\u00AD\u0007\u00A0\uD800é🦀';
+    let sent: PanelSeries | undefined;
+    const sender = new SeriesSender(
+      (series) => {
+        sent = series;
+      },
+      () => {},
+    );
+    sender.want(true);
+    sender.update({
+      scoring: SCORING,
+      text: () => text,
+      losses: mapOf([[0, text.length]]),
+      adapted: undefined,
+    });
+    const { visible } = sent ?? assert.fail('no series');
+    const shown = Array.from(text, (character) => visible[character] ?? character).join('');
+    assert.equal(shown, makeVisible(text));
+    assert.ok(!('x' in visible) && !('🦀' in visible), 'what can be seen is not in it');
   });
 
   it('travel without what lies beside them in memory', () => {
@@ -465,6 +495,12 @@ describe('panel: the state', () => {
       hiddenSize: 8,
       degraded: 'no GPU',
     });
+  });
+
+  it('names the scoring that its tokens belong to', () => {
+    const scored = documentOf(mapOf(RANGES), 0, { score: 7 });
+    assert.deepEqual(state(READY, scored).scoring, { uri: 'file:///a.txt', score: 7 });
+    assert.equal(state(READY, documentOf(undefined)).scoring, undefined);
   });
 
   it('takes over an explanation of the focused token', () => {

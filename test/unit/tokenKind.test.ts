@@ -46,6 +46,41 @@ describe('loss: kinds of tokens', () => {
     it(JSON.stringify(cut), () => assert.deepEqual(kindsOf(cut), kinds));
   }
 
+  it('pieces of a character go on with the word of the first one, or are of its kind', () => {
+    const kindsAt = (text: string, ranges: readonly (readonly [start: number, end: number])[]) => {
+      const [starts, ends] = [0, 1].map((side) => ranges.map((range) => range[side]));
+      return [...tokenKinds(text, starts, ends)].map((kind) => TOKEN_KINDS[kind]);
+    };
+    assert.deepEqual(
+      kindsAt('日', [
+        [0, 1],
+        [0, 1],
+        [0, 1],
+      ]),
+      ['word', 'continuation', 'continuation'],
+    );
+    assert.deepEqual(
+      kindsAt('🙂 日本', [
+        [0, 2],
+        [0, 2],
+        // The blank comes with the first piece of the letter after it.
+        [2, 4],
+        [3, 4],
+        [4, 5],
+      ]),
+      ['other', 'other', 'word', 'continuation', 'continuation'],
+    );
+    assert.deepEqual(
+      kindsAt('…٣', [
+        [0, 1],
+        [0, 1],
+        [1, 2],
+        [1, 2],
+      ]),
+      ['punctuation', 'punctuation', 'number', 'number'],
+    );
+  });
+
   it('every token is of exactly one kind, whatever is in it', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.nat(), fc.nat(), (text, a, b) => {

@@ -9,7 +9,7 @@ import { chapter } from '../chapter';
 import { type Chart, makeChart } from '../chart';
 import { numberField, slider, textButton } from '../controls';
 import { html, setAttribute, setProperty, setShown, setText, svg } from '../dom';
-import { count, fixed, numeral, probability, probabilityNumber, shortAmount } from '../format';
+import { count, fixed, probability, probabilityNumber, shortAmount } from '../format';
 import { linked } from '../link';
 import {
   aligned,
@@ -371,11 +371,7 @@ function makeCumulative(): Part {
       const { tempered } = shown;
       return ranksOf(shown).map((rank) => {
         const nats = tempered.all ? 0 - tempered.all.logQ[rank - 1] : tempered.topNats[rank - 1];
-        return [
-          String(rank),
-          String(Math.exp(-nats)),
-          String(Math.exp(-(cumulativeNats(tempered, rank) ?? 0))),
-        ];
+        return [rank, Math.exp(-nats), Math.exp(-(cumulativeNats(tempered, rank) ?? 0))];
       });
     },
   });
@@ -754,7 +750,7 @@ function makePicture(): Part {
       return first ? strings.pictureLabel(first.visible, probability(first.nats)) : '';
     },
     columns: () => [strings.columnToken, strings.pictureHeight],
-    rows: () => (shown ? barsOf(shown).map(({ visible, nats }) => [visible, numeral(Math.exp(-nats))]) : []),
+    rows: () => (shown ? barsOf(shown).map(({ visible, nats }) => [visible, Math.exp(-nats)]) : []),
   });
   const part = asPart(chart, (latest) => {
     shown = latest;

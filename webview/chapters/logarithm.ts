@@ -15,7 +15,6 @@ import {
   count,
   fixed,
   fixedAmount,
-  numeral,
   probability,
   probabilityNumber,
   SMALLEST_DECIMAL,
@@ -405,11 +404,7 @@ function makeCurve(): Part {
       shown
         ? pointsOf(shown)
             .sort((a, b) => a.nats - b.nats)
-            .map(({ visible, nats }) => [
-              visible,
-              numeral(Math.exp(-nats)),
-              numeral(toUnit(nats, shown?.unit ?? 'bits')),
-            ])
+            .map(({ visible, nats }) => [visible, Math.exp(-nats), toUnit(nats, shown?.unit ?? 'bits')])
         : [],
   });
   const pointText = (unit: PanelUnit, nats: number) =>
@@ -792,10 +787,10 @@ function makeJointPicture(): Part {
       const totals = runningTotals(tokens);
       return tokens.map(({ visible, nats }, i) => [
         visible,
-        numeral(Math.exp(-nats)),
-        numeral(Math.exp(-totals[i])),
-        numeral(toUnit(nats, unit)),
-        numeral(toUnit(totals[i], unit)),
+        Math.exp(-nats),
+        Math.exp(-totals[i]),
+        toUnit(nats, unit),
+        toUnit(totals[i], unit),
       ]);
     },
   });

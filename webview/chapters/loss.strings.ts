@@ -84,5 +84,6 @@ export const lossStrings = {
   axisLoss: (unit: string) => `log loss in ${unit}, others without unit`,
   axisPush: '−∂loss/∂z: how hard a step pushes the token’s logit',
   columnProbability: 'q',
+  columnLogLoss: (unit: string) => `Log loss (${unit})`,
   above: '↑',
 } as const;

@@ -377,8 +377,8 @@ function makeBars(): Part {
       rows.flatMap(({ name, segments }) =>
         segments.map((segment) => [
           segment.name === undefined ? name : `${name}: ${segment.name}`,
-          fixedAmount(segment.from, shown?.unit ?? 'bits', DIGITS),
-          fixedAmount(segment.to, shown?.unit ?? 'bits', DIGITS),
+          toUnit(segment.from, shown?.unit ?? 'bits'),
+          toUnit(segment.to, shown?.unit ?? 'bits'),
         ]),
       ),
   });
@@ -711,6 +711,8 @@ interface Plot {
   legendText(name: LossName, shown: Shown): string;
   describe(shown: Shown): string;
   axis(unit: PanelUnit): string;
+  /** Heading of the values in the table. */
+  column(name: LossName, unit: PanelUnit): string;
 }
 
 const decadesOf = ({ loss }: Shown) =>
@@ -739,6 +741,7 @@ const makeCurves = () =>
         valueText('absolute', loss, unit),
       ),
     axis: (unit) => strings.axisLoss(unit),
+    column: (name, unit) => (name === 'log' ? strings.columnLogLoss(unit) : strings.lossNames[name]),
   });
 
 const makePushes = () =>
@@ -774,6 +777,7 @@ const makePushes = () =>
         pushText('absolute', loss),
       ),
     axis: () => strings.axisPush,
+    column: (name) => strings.lossNames[name],
   });
 
 function makePlot(plot: Plot): { element: HTMLElement; update(shown: Shown): void } {
@@ -853,16 +857,16 @@ function makePlot(plot: Plot): { element: HTMLElement; update(shown: Shown): voi
     height: PLOT.height,
     draw,
     describe: () => (shown ? plot.describe(shown) : ''),
-    columns: () => [strings.columnProbability, ...LOSSES.map((name) => strings.lossNames[name])],
+    columns: () => [
+      strings.columnProbability,
+      ...LOSSES.map((name) => plot.column(name, shown?.unit ?? 'bits')),
+    ],
     rows() {
       if (!shown) {
         return [];
       }
       const now = shown;
-      const rowAt = (nats: number) => [
-        probabilityNumber(nats),
-        ...LOSSES.map((name) => smallNumber(plot.value(name, nats, now))),
-      ];
+      const rowAt = (nats: number) => [Math.exp(-nats), ...LOSSES.map((name) => plot.value(name, nats, now))];
       const shares = [0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1];
       const places = [now.loss.encounter.nats, ...shares.map((share) => plot.natsAt(share, now))];
       return places.sort((a, b) => b - a).map(rowAt);

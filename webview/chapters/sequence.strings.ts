@@ -16,7 +16,6 @@ export const sequenceStrings = {
   bytes: 'bytes',
   percent: (number: string) => `${number}\u00a0%`,
   percentBelow: (number: string) => `<\u00a0${number}\u00a0%`,
-  fromTo: (from: string, to: string) => (from === to ? from : `${from}–${to}`),
 
   // The three numbers
   meanLoss: 'Mean loss',
@@ -34,8 +33,10 @@ export const sequenceStrings = {
     isSingle
       ? ['Token', 'Line', 'Text', `Surprisal (${unit})`, `Mean so far (${unit})`, `After training (${unit})`]
       : [
-          'Tokens',
-          'Lines',
+          'First token',
+          'Last token',
+          'First line',
+          'Last line',
           `Mean (${unit})`,
           `Highest (${unit})`,
           `Mean so far (${unit})`,
@@ -91,12 +92,14 @@ export const sequenceStrings = {
   legendLoss: 'share of the loss',
   columnBin: 'Surprisal',
   columnKind: 'Kind',
+  columnTokensShare: 'Share of the tokens',
+  columnLossShare: 'Share of the loss',
   groupColumns: (first: string, unit: string) => [
     first,
     'Tokens',
-    'Share of the tokens',
+    sequenceStrings.columnTokensShare,
     `Loss (${unit})`,
-    'Share of the loss',
+    sequenceStrings.columnLossShare,
     `Mean (${unit})`,
   ],
   kindsTitle: 'Tokens and loss by kind',
@@ -115,7 +118,9 @@ export const sequenceStrings = {
   axisShareOfLoss: 'share of the loss',
   equalLoss: 'if all were equal',
   topTokens: 'Most surprising tokens',
-  share: (tokens: string, loss: string) => `${tokens} of the tokens carry ${loss} of the loss.`,
+  columnTopTokens: 'Most surprising tokens',
+  share: (share: string, tokens: string, all: string, loss: string) =>
+    `${share} of the tokens (${tokens} of ${all}) carry ${loss} of the loss.`,
   linesTitle: 'The most expensive lines',
   columnLine: 'Line',
   columnText: 'Text',

@@ -76,12 +76,13 @@ export const makeSequence: MakeView = (host) => {
 
 /** The losses that are to be shown: those of this document, as soon as one of its tokens is scored. */
 function lossesOf({ losses, document, sequence }: PageState): PanelSeries | undefined {
-  const isOther = document !== undefined && losses?.uri !== document.uri;
+  const isOther = document !== undefined && losses?.scoring.uri !== document.uri;
   const isEmpty = losses?.nats.every(Number.isNaN) ?? true;
   return isOther || isEmpty || isTooLarge(sequence) ? undefined : losses;
 }
 
-const isTooLarge = (sequence: PanelSequence | undefined): sequence is PanelSequence =>
+/** Whether a document has so many tokens that there are no charts of it. */
+export const isTooLarge = (sequence: PanelSequence | undefined): sequence is PanelSequence =>
   sequence !== undefined && sequence.tokens > SERIES_TOKENS;
 
 function messageOf(sequence: PanelSequence | undefined): string {

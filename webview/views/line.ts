@@ -1,5 +1,5 @@
 /** The tokens of the cursor's line, coloured by their surprisal; one of them is the explained one. */
-import type { PanelLineToken, PanelUnit } from '../../src/panel/messages';
+import type { PanelLineToken, PanelScoring, PanelUnit } from '../../src/panel/messages';
 import { html, setAttribute, setShown, setText } from '../dom';
 import { count, surprisal } from '../format';
 import { setHeat } from '../heat';
@@ -28,6 +28,8 @@ export function makeLine(host: Host): View {
   list.append(before, after);
   const chips: HTMLButtonElement[] = [];
   let tokens: readonly PanelLineToken[] = [];
+  /** What their indices belong to; none while the page shows what it has kept. */
+  let scoring: PanelScoring | undefined;
   let total = 0;
   /** The token that the user has gone to; until the editor has followed, it is ahead of the state's focus. */
   let wanted: number | undefined;
@@ -37,7 +39,7 @@ export function makeLine(host: Host): View {
   const isHere = (token: number | undefined) => tokens.some(({ index }) => index === token);
 
   const go = (token: number) => {
-    if (token < 0 || token >= total) {
+    if (!scoring || token < 0 || token >= total) {
       return;
     }
     wanted = token;
@@ -47,7 +49,7 @@ export function makeLine(host: Host): View {
       mark(token);
       list.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
     }
-    host.post({ type: 'reveal', token });
+    host.post({ type: 'reveal', scoring, token });
   };
 
   const mark = (marked: number | undefined) => {
@@ -97,6 +99,11 @@ export function makeLine(host: Host): View {
       }
       const hadFocus = list.contains(document.activeElement);
       tokens = line.tokens;
+      if (state.scoring?.score !== scoring?.score) {
+        // The same number means another token now.
+        wanted = undefined;
+      }
+      scoring = state.scoring;
       total = state.sequence?.tokens ?? 0;
       const number = count(line.number);
       setText(heading, strings.line(number));

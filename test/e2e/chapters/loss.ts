@@ -11,6 +11,7 @@ import {
   assertClose,
   assertFixedAmount,
   assertNumber,
+  assertNumeral,
   assertProbability,
   partsOf,
 } from './shown';
@@ -239,8 +240,8 @@ async function checkBars(page: ChapterPage, expected: Expected): Promise<void> {
     segments.map(([name]) => name),
   );
   for (const [i, [name, from, to]] of segments.entries()) {
-    assertFixedAmount(rows[i][1], from, unit, `beginning of ${name}`);
-    assertFixedAmount(rows[i][2], to, unit, `end of ${name}`);
+    assertNumeral(rows[i][1], toUnit(from, unit), `beginning of ${name}`);
+    assertNumeral(rows[i][2], toUnit(to, unit), `end of ${name}`);
   }
 }
 
@@ -320,7 +321,7 @@ async function checkCurves(page: ChapterPage, { token, unit, q, nats }: Expected
     const sorted = [own, ...probabilities].sort((a, b) => a - b);
     assert.equal(rows.length, sorted.length);
     for (const [i, probability] of sorted.entries()) {
-      assertNumber(rows[i][0], probability, `q in row ${i} of ${chart}`);
+      assertNumeral(rows[i][0], probability, `q in row ${i} of ${chart}`);
       const moved = probability === own ? q : withProbability(q, token.id, Math.min(probability, 1 - 1e-9));
       const { losses, pushes } = lossesOf(moved, token.id);
       const { log, ...others } = losses;
@@ -328,9 +329,16 @@ async function checkCurves(page: ChapterPage, { token, unit, q, nats }: Expected
       for (const [column, name] of LOSSES.entries()) {
         // A probability of 1 is only as good as reached.
         const noise = 1e-8 + 1e-4 * Math.min(1, values[name]);
-        assertNumber(rows[i][1 + column], values[name], `${name} in row ${i} of ${chart}`, noise);
+        assertNumeral(rows[i][1 + column], values[name], `${name} in row ${i} of ${chart}`, noise);
       }
     }
+    const unitOfLog = chart === 'loss-curves' ? ` (${unit})` : '';
+    assert.deepEqual(await page.headingsOf(chart), [
+      'q',
+      `Log loss${unitOfLog}`,
+      'Brier score',
+      'Absolute error',
+    ]);
   }
 }
 

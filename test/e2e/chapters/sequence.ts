@@ -24,6 +24,7 @@ import {
   surprisals,
   whole,
 } from './sentences';
+import { assertNumeral } from './shown';
 
 /** What the page calls the kinds of tokens, in the order of {@link TOKEN_KINDS}. */
 const KINDS = ['begins a word', 'inside a word', 'number', 'punctuation', 'blanks', 'other'];
@@ -140,8 +141,7 @@ export function sequenceTests(open: () => ChapterPage): void {
     // Where a column stands for several tokens, the most surprising one of them is read out.
     const columns = await page.tableOf('loss-chart');
     for (const share of [0.01, 0.36, 0.99]) {
-      const [name] = columns[Math.floor(share * columns.length)];
-      const [first, last = first] = name.split('–').map(numberIn);
+      const [first, last] = columns[Math.floor(share * columns.length)].map(Number);
       await pointAt(page, (Math.floor(share * columns.length) + 0.5) / columns.length);
       const peak = mostSurprising(tokens.slice(first - 1, last));
       await checkReadout(page, reference, tokens.indexOf(peak), 'bits');
@@ -305,22 +305,23 @@ async function checkLossChart(
   const means = meansSoFar(tokens);
   let next = 0;
   for (const row of await page.tableOf('loss-chart')) {
-    const [name, lines, mean, highest, meanSoFar, afterTraining] = row;
-    const [first, last = first] = name.split('–').map(numberIn);
+    const [mean, highest, meanSoFar, afterTraining] = row.slice(4);
+    const [first, last, ...lines] = row.slice(0, 4).map(Number);
     assert.equal(first, next + 1, `the column after token ${next}`);
     next = last;
     const column = tokens.slice(first - 1, last);
-    const [firstLine, lastLine] = [column[0].line, tokens[last - 1].line];
-    assert.equal(lines, firstLine === lastLine ? `${firstLine}` : `${firstLine}–${lastLine}`);
-    assertSays(mean, '#', [decimal(toUnit(sumOf(column) / column.length, unit), 3)]);
-    assertSays(highest, '#', [decimal(toUnit(mostSurprising(column).nats, unit), 3)]);
-    assertSays(meanSoFar, '#', [decimal(toUnit(means[last - 1], unit), 3)]);
+    assert.deepEqual(lines, [column[0].line, tokens[last - 1].line]);
+    assertNumeral(mean, toUnit(sumOf(column) / column.length, unit), 'mean');
+    assertNumeral(highest, toUnit(mostSurprising(column).nats, unit), 'highest');
+    assertNumeral(meanSoFar, toUnit(means[last - 1], unit), 'mean so far');
     assert.equal(afterTraining, '');
   }
   assert.equal(next, tokens.length);
   assert.deepEqual(await headOf(page, 'loss-chart'), [
-    'Tokens',
-    'Lines',
+    'First token',
+    'Last token',
+    'First line',
+    'Last line',
     `Mean (${unit})`,
     `Highest (${unit})`,
     `Mean so far (${unit})`,
@@ -353,11 +354,12 @@ function checkTokenRows(rows: readonly string[][], { report: { tokens } }: Refer
   const means = meansSoFar(tokens);
   for (const [index, [number, line, text, surprisal, meanSoFar, afterTraining]] of rows.entries()) {
     const token = tokens[first + index];
-    assertSays(number, '#', [whole(first + index + 1)]);
-    assertSays(line, '#', [whole(token.line)]);
-    assert.equal(text, makeVisible(token.text));
-    assertSays(surprisal, '#', [decimal(toBits(token.nats), 3)]);
-    assertSays(meanSoFar, '#', [decimal(toBits(means[first + index]), 3)]);
+    assert.deepEqual(
+      [number, line, text],
+      [`${first + index + 1}`, `${token.line}`, makeVisible(token.text)],
+    );
+    assertNumeral(surprisal, toBits(token.nats), `surprisal of ${text}`);
+    assertNumeral(meanSoFar, toBits(means[first + index]), `mean up to ${text}`);
     assert.equal(afterTraining, '');
   }
 }
@@ -421,14 +423,14 @@ async function checkGroups(
     const { tokens: members, name: expected } = groups[index];
     const total = toUnit(sumOf(members), unit);
     assert.equal(name, expected);
-    assertSays(tokens, '#', [whole(members.length)]);
-    assertSaysShare(ofTokens, shares.tokens[index]);
-    assertSays(loss, '#', [decimal(total, 1, SUM_NOISE)]);
-    assertSaysShare(ofLoss, shares.loss[index]);
+    assert.equal(tokens, String(members.length));
+    assertNumeral(ofTokens, shares.tokens[index], `tokens of ${name}`);
+    assertNumeral(loss, total, `loss of ${name}`, SUM_NOISE);
+    assertNumeral(ofLoss, shares.loss[index], `loss share of ${name}`);
     if (members.length > 0) {
-      assertSays(mean, '#', [decimal(total / members.length, 2)]);
+      assertNumeral(mean, total / members.length, `mean of ${name}`);
     } else {
-      assert.equal(mean, '–');
+      assert.equal(mean, '');
     }
   }
   assert.deepEqual(await headOf(page, chart), [
@@ -479,10 +481,10 @@ async function checkPictures(page: ChapterPage, reference: Reference): Promise<v
   }
 }
 
-/** The share of the loss that the most surprising ones of the tokens carry. */
-function shareOfTop(tokens: readonly ReportToken[], fraction: number): number {
+/** The share of the loss that so many of the most surprising tokens carry. */
+function shareOfTop(tokens: readonly ReportToken[], top: number): number {
   const descending = [...tokens].sort((a, b) => b.nats - a.nats);
-  return sumOf(descending.slice(0, Math.round(fraction * tokens.length))) / sumOf(tokens);
+  return sumOf(descending.slice(0, top)) / sumOf(tokens);
 }
 
 /** What is said of one point of the Lorenz curve, and where it is drawn. */
@@ -491,9 +493,10 @@ async function checkConcentration(
   tokens: readonly ReportToken[],
   chosen: number,
 ): Promise<void> {
-  const share = shareOfTop(tokens, chosen);
-  const words = '# % of the tokens carry # % of the loss.';
-  const numbers = [percent(chosen), percent(share)];
+  const top = Math.max(1, Math.round(chosen * tokens.length));
+  const [ofTokens, ofLoss] = [top / tokens.length, shareOfTop(tokens, top)];
+  const words = '# % of the tokens (# of #) carry # % of the loss.';
+  const numbers = [percent(ofTokens), whole(top), whole(tokens.length), percent(ofLoss)];
   await says(page, 'loss-share-slider-value', '# %', [percent(chosen)]);
   const slider = page.frame.getByTestId('loss-share-slider');
   assertSays((await slider.getAttribute('aria-valuetext')) ?? '', '# %', [percent(chosen)]);
@@ -510,17 +513,23 @@ async function checkConcentration(
     const point = ['cx', 'cy'].map((name) => place('.concentration-point', name));
     return [(point[0] - left) / (right - left), (bottom - point[1]) / (bottom - top)];
   });
-  assert.ok(Math.hypot(at[0] - chosen, at[1] - share) < 1e-3, `the point is at ${at}`);
+  assert.ok(Math.hypot(at[0] - ofTokens, at[1] - ofLoss) < 1e-3, `the point is at ${at}`);
 }
 
 /** The table behind the Lorenz curve. */
 async function checkCurve(page: ChapterPage, tokens: readonly ReportToken[]): Promise<void> {
   const rows = await page.tableOf('loss-concentration');
   assert.equal(rows.length, CURVE_ROWS + 1);
-  for (const [index, [ofTokens, ofLoss]] of rows.entries()) {
-    assertSaysShare(ofTokens, index / CURVE_ROWS);
-    assertSaysShare(ofLoss, shareOfTop(tokens, index / CURVE_ROWS));
+  for (const [index, [top, ofTokens, ofLoss]] of rows.entries()) {
+    assert.equal(top, String(Math.round((index * tokens.length) / CURVE_ROWS)));
+    assertNumeral(ofTokens, Number(top) / tokens.length, `share of ${top} tokens`);
+    assertNumeral(ofLoss, shareOfTop(tokens, Number(top)), `share of the loss of ${top} tokens`);
   }
+  assert.deepEqual(await headOf(page, 'loss-concentration'), [
+    'Most surprising tokens',
+    'Share of the tokens',
+    'Share of the loss',
+  ]);
 }
 
 /** The lines with their tokens, those that carry most of the loss first. */
@@ -591,10 +600,15 @@ async function checkPieces(
   ).entries()) {
     const [shownName, shownPieces, perPiece, perplexity, shownPerByte] = rows[index];
     assert.equal(shownName, name);
-    assertSays(shownPieces, '#', [whole(pieces)]);
-    assertSays(perPiece, '#', [decimal(toUnit(total / pieces, unit), 3)]);
-    assertSays(perplexity, hasPerplexity ? '#' : '–', hasPerplexity ? [choices(pieces)] : []);
-    assertSays(shownPerByte, '#', [decimal(perByte, 3)]);
+    assert.equal(shownPieces, String(pieces));
+    assertNumeral(perPiece, toUnit(total / pieces, unit), `loss per piece of ${name}`);
+    if (hasPerplexity) {
+      const choices = Math.exp(total / pieces);
+      assertNumeral(perplexity, choices, `perplexity of ${name}`, 1e-4 * choices);
+    } else {
+      assert.equal(perplexity, '');
+    }
+    assertNumeral(shownPerByte, perByte, `bits per byte of ${name}`);
   }
   assert.equal(rows.length, 3);
   assert.deepEqual(await headOf(page, 'loss-pieces'), [

@@ -3,7 +3,7 @@ import { scaleLinear } from 'd3-scale';
 import type { PanelToken } from '../../../src/panel/messages';
 import { type Chart, type ChartArea, makeChart } from '../../chart';
 import { setAttribute, svg } from '../../dom';
-import { count, fixed, numeral } from '../../format';
+import { count, fixed } from '../../format';
 import { linked } from '../../link';
 import { keep, placeText, shorten } from '../../svg';
 import { learningStrings as strings } from '../learning.strings';
@@ -108,7 +108,7 @@ export function makeGradientChart(): GradientChart {
       return strings.gradientOf(target.name, fixed(target.slope, 4), rival.name, fixed(rival.slope, 4));
     },
     columns: () => [strings.columnToken, strings.columnQ, strings.columnP, strings.columnGradient],
-    rows: () => rows.map(({ name, slope, p }) => [name, ...[slope + p, p, slope].map(numeral)]),
+    rows: () => rows.map(({ name, slope, p }) => [name, slope + p, p, slope]),
   });
   chart.svg.append(grid, ticks, line, bars, zero, names, values, together, total);
   return {

@@ -1,7 +1,5 @@
 /** Numbers of this chapter as text. */
-import { toUnit } from '../../../src/loss/units';
-import type { PanelUnit } from '../../../src/panel/messages';
-import { count, fixed, numeral } from '../../format';
+import { count, fixed } from '../../format';
 
 /** Significant digits of a step size or a learning rate. */
 const DIGITS = 3;
@@ -20,11 +18,6 @@ export function significantText(value: number): string {
   const needed = Math.max(0, DIGITS - 1 - Math.floor(Math.log10(Math.abs(rounded))));
   const text = fixed(rounded, needed);
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
-}
-
-/** A logit or a loss with its unit's digits, for a table or a copy. */
-export function plainAmount(nats: number, unit: PanelUnit): string {
-  return numeral(toUnit(nats, unit));
 }
 
 /** A tick of an axis. */

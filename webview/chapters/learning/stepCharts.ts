@@ -4,12 +4,12 @@ import { toUnit } from '../../../src/loss/units';
 import type { PanelUnit } from '../../../src/panel/messages';
 import { type ChartArea, makeChart } from '../../chart';
 import { setAttribute, svg } from '../../dom';
-import { count, probabilityNumber, surprisal } from '../../format';
+import { count, surprisal } from '../../format';
 import { linked } from '../../link';
 import { keep, placeText, showMark } from '../../svg';
 import { learningStrings as strings } from '../learning.strings';
 import { makeAxes, pathThrough } from './axes';
-import { plainAmount, significantText, tickText } from './numbers';
+import { significantText, tickText } from './numbers';
 
 /** The step sizes that there are. */
 export const STEP_SIZES = { smallest: 0.01, largest: 100 } as const;
@@ -120,11 +120,7 @@ export function makeHistoryChart(): Part<StepHistory> {
     },
     columns: () => [strings.columnStep, strings.columnLoss(data!.unit), strings.columnProbability],
     rows: () =>
-      data!.losses.map((nats, step) => [
-        String(step),
-        plainAmount(nats, data!.unit),
-        probabilityNumber(data!.surprisals[step]),
-      ]),
+      data!.losses.map((nats, step) => [step, toUnit(nats, data!.unit), Math.exp(-data!.surprisals[step])]),
   });
   chart.svg.append(axes.element, floor, curve, dots, floorKey, floorLabel);
   return {
@@ -269,7 +265,7 @@ export function makeLineChart(): Part<StepLine> {
       return strings.lineOf(significantText(stepSize), surprisal(after, unit)) + minimum;
     },
     columns: () => [strings.columnStepSize, strings.columnLoss(data!.unit)],
-    rows: () => GRID.map((s, i) => [significantText(s), plainAmount(data!.losses[i], data!.unit)]),
+    rows: () => GRID.map((s, i) => [s, toUnit(data!.losses[i], data!.unit)]),
   });
   chart.svg.append(
     axes.element,

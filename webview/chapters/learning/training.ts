@@ -123,7 +123,7 @@ export function makeTraining(host: Host): View {
     element,
     update(state) {
       latest = state;
-      const { unit, losses } = state;
+      const { unit } = state;
       // What is left of another document is not this one's.
       const training = state.training?.uri === state.document?.uri ? state.training : undefined;
       const points = finitePoints(training);
@@ -154,9 +154,8 @@ export function makeTraining(host: Host): View {
         results.update(points, unit);
         setShown(otherOptions, !isRunning && !sameOptions(training.options, usable(state)));
       }
-      const isShown = training?.shown === true;
-      showTrained.checked = isShown;
-      showTrained.disabled = !isShown && (isRunning || losses?.adapted === undefined);
+      showTrained.checked = training?.shown === true;
+      showTrained.disabled = training?.hasAdapted !== true;
     },
   };
 }

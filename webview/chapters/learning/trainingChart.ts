@@ -10,7 +10,7 @@ import { linked } from '../../link';
 import { placeText, showMark } from '../../svg';
 import { learningStrings as strings } from '../learning.strings';
 import { makeAxes, pathThrough } from './axes';
-import { plainAmount, significantText, tickText } from './numbers';
+import { significantText, tickText } from './numbers';
 
 const HEIGHT = 270;
 const MARGIN = { left: 44, right: 14, top: 40, bottom: 34 };
@@ -198,10 +198,10 @@ export function makeTrainingChart(): TrainingChart {
     ],
     rows: () =>
       finitePoints(data!.training).map(({ step, epoch, training, evaluation }) => [
-        String(step),
-        String(Number(epoch.toPrecision(6))),
-        plainAmount(training, data!.unit),
-        plainAmount(evaluation, data!.unit),
+        step,
+        epoch,
+        toUnit(training, data!.unit),
+        toUnit(evaluation, data!.unit),
       ]),
   });
   chart.svg.append(

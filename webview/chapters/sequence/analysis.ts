@@ -40,6 +40,8 @@ export interface Analysis {
 }
 
 const EXPENSIVE_LINES = 8;
+/** Characters of a token that are shown; a run of blanks can be very long. */
+const LONGEST_TEXT = 40;
 const LINE_ENDS = /[\n\r]/;
 
 /**
@@ -145,6 +147,49 @@ export function firstOfLine(lines: Uint32Array, line: number): number {
     }
   }
   return low;
+}
+
+/** Some of the most surprising tokens: a point of the Lorenz curve. */
+export interface TopTokens {
+  readonly tokens: number;
+  /** Their share of the tokens and of the loss, 0 … 1. */
+  readonly ofTokens: number;
+  readonly ofLoss: number;
+}
+
+/**
+ * The most surprising tokens that make up a share of the scored ones. Tokens are not cut: it is the nearest whole
+ * number of them, at least one, and the shares are those of this number.
+ * @param share of the tokens, 0 … 1
+ */
+export function topTokens(analysis: Pick<Analysis, 'concentration'>, share: number): TopTokens {
+  const scored = analysis.concentration.length - 1;
+  return topOf(analysis, Math.max(1, Math.round(share * scored)));
+}
+
+/**
+ * Points of the Lorenz curve from none of the tokens to all of them, evenly spread, each of a whole number of tokens.
+ * @param most number of points after the first one, at most
+ */
+export function topCurve(analysis: Pick<Analysis, 'concentration'>, most: number): TopTokens[] {
+  const scored = analysis.concentration.length - 1;
+  const steps = Math.min(most, scored);
+  return Array.from({ length: steps + 1 }, (_, i) =>
+    topOf(analysis, i === 0 ? 0 : Math.round((i * scored) / steps)),
+  );
+}
+
+function topOf({ concentration: shares }: Pick<Analysis, 'concentration'>, wanted: number): TopTokens {
+  const scored = shares.length - 1;
+  const tokens = Math.min(wanted, scored);
+  return { tokens, ofTokens: scored === 0 ? 0 : tokens / scored, ofLoss: shares[tokens] };
+}
+
+/** A token's text with all that is invisible in it made visible, as in the hover; cut where it is long. */
+export function visibleText({ text, starts, ends, visible }: PanelSeries, token: number): string {
+  const characters = [...text.slice(starts[token], ends[token])];
+  const shown = characters.slice(0, LONGEST_TEXT).map((character) => visible[character] ?? character);
+  return shown.join('') + (characters.length > LONGEST_TEXT ? '…' : '');
 }
 
 /** The line of a text that an offset is on, without its end and its outer blanks. */

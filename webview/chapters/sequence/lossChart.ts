@@ -5,18 +5,18 @@ import { toUnit } from '../../../src/loss/units';
 import type { PanelSelection, PanelSeries, PanelUnit } from '../../../src/panel/messages';
 import { type ChartArea, makeChart } from '../../chart';
 import { textButton } from '../../controls';
+import type { Cell } from '../../csv';
 import { html, setAttribute, setText, svg } from '../../dom';
-import { count, fixedAmount, surprisal } from '../../format';
+import { count, surprisal } from '../../format';
 import { linked } from '../../link';
 import { pixels, place } from '../../svg';
 import type { Host } from '../../view';
 import { sequenceStrings as strings } from '../sequence.strings';
-import { type Analysis, firstOfLine } from './analysis';
+import { type Analysis, firstOfLine, visibleText } from './analysis';
 import { type Box, type LegendEntry, makeAxes, makeLegend, type Tick } from './axes';
 import { followDrags, makeOverview } from './overview';
 import type { SequencePart } from './part';
 import { clampRange, isWhole, type Range, rangeWith, wholeRange, zoomRange } from './range';
-import { visibleText } from './visible';
 
 const HEIGHT = 250;
 /** Narrower than this, in pixels, tokens have no bars of their own. */
@@ -78,7 +78,11 @@ export function makeLossChart(host: Host): SequencePart {
     columns: () => strings.lossColumns(shown?.unit ?? 'bits', isSingle()),
     rows: () => (shown ? rowsOf(shown, stretchOf(shown.analysis, range, plotWidth())) : []),
   });
-  const select = (selected: Range) => host.post({ type: 'select', first: selected.first, end: selected.end });
+  const select = ({ first, end }: Range) => {
+    if (shown) {
+      host.post({ type: 'select', scoring: shown.analysis.series.scoring, first, end });
+    }
+  };
   const show = (next: Range) => {
     range = next;
     chart.refresh();
@@ -90,11 +94,12 @@ export function makeLossChart(host: Host): SequencePart {
   const zoomOut = secondary('loss-zoom-out', strings.zoomOut, () => zoom(2));
   const peak = secondary('loss-peak', strings.goToPeak, () => {
     if (shown) {
-      const { peaks } = columnsOf(shown.analysis.series.nats, range.first, range.end, 1);
-      host.post({ type: 'reveal', token: peaks[0] });
+      const { nats, scoring } = shown.analysis.series;
+      const { peaks } = columnsOf(nats, range.first, range.end, 1);
+      host.post({ type: 'reveal', scoring, token: peaks[0] });
     }
   });
-  const selectButton = secondary('loss-select', strings.selectInEditor, () => shown && select(range));
+  const selectButton = secondary('loss-select', strings.selectInEditor, () => select(range));
 
   const tokens = () => shown?.analysis.tokens ?? 0;
   const plotWidth = () => (area ? area.width - MARGIN.left - MARGIN.right : 0);
@@ -158,8 +163,8 @@ export function makeLossChart(host: Host): SequencePart {
       picture.mark(undefined, range);
       if (isClick) {
         const token = shown && picture.tokenAt(from.x, shown, range);
-        if (token !== undefined) {
-          host.post({ type: 'reveal', token });
+        if (shown && token !== undefined) {
+          host.post({ type: 'reveal', scoring: shown.analysis.series.scoring, token });
         }
       } else if (from.marked) {
         if (isShift) {
@@ -194,7 +199,7 @@ export function makeLossChart(host: Host): SequencePart {
   return {
     element,
     update(analysis, { unit, focus, selection }) {
-      const { uri } = analysis.series;
+      const { uri } = analysis.series.scoring;
       const before = shown?.analysis.tokens ?? 0;
       if (seen?.uri !== uri || isWhole(range, before)) {
         range = wholeRange(analysis.tokens);
@@ -224,7 +229,9 @@ const MARGIN = { left: 30, right: 10, bottom: 34 } as const;
 
 const lengthOf = ({ first, end }: Range) => end - first;
 const isSingleIn = (range: Range, width: number) => width / lengthOf(range) >= NARROWEST_BAR;
-const lineName = ({ lines }: PanelSeries, token: number) => count((lines[token] ?? 0) + 1);
+/** 1-based. */
+const lineOf = ({ lines }: PanelSeries, token: number) => (lines[token] ?? 0) + 1;
+const lineName = (series: PanelSeries, token: number) => count(lineOf(series, token));
 
 function xOf(element: SVGElement, event: MouseEvent): number {
   return event.clientX - element.getBoundingClientRect().left;
@@ -536,25 +543,27 @@ function dashesPath(
   return pieces.join('');
 }
 
-function rowsOf({ analysis, unit }: Shown, { columns, adapted, isSingle }: Stretch): string[][] {
+function rowsOf({ analysis, unit }: Shown, { columns, adapted, isSingle }: Stretch): Cell[][] {
   const { series, meanSoFar } = analysis;
-  const amount = (nats: number) => (Number.isNaN(nats) ? '' : fixedAmount(nats, unit, 3));
+  const amount = (nats: number) => toUnit(nats, unit);
   return Array.from(columns.means, (mean, c) => {
     const first = columns.bounds[c];
     const last = columns.bounds[c + 1] - 1;
-    const after = adapted ? amount(adapted.means[c]) : '';
+    const after = amount(adapted?.means[c] ?? Number.NaN);
     return isSingle
       ? [
-          count(first + 1),
-          lineName(series, first),
-          visibleText(series.text.slice(series.starts[first], series.ends[first])),
+          first + 1,
+          lineOf(series, first),
+          visibleText(series, first),
           amount(mean),
           amount(meanSoFar[first]),
           after,
         ]
       : [
-          strings.fromTo(count(first + 1), count(last + 1)),
-          strings.fromTo(lineName(series, first), lineName(series, last)),
+          first + 1,
+          last + 1,
+          lineOf(series, first),
+          lineOf(series, last),
           amount(mean),
           amount(columns.maxima[c]),
           amount(meanSoFar[last]),
@@ -583,7 +592,7 @@ function makeReadout() {
       const nats = series.nats[token];
       const after = series.adapted?.[token];
       setText(name, isPointer ? strings.readoutPointer : strings.readoutCursor);
-      setText(text, visibleText(series.text.slice(series.starts[token], series.ends[token])));
+      setText(text, visibleText(series, token));
       setText(
         numbers,
         strings.readout(

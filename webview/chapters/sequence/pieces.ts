@@ -9,6 +9,7 @@ import { toUnit } from '../../../src/loss/units';
 import type { PanelSequence, PanelUnit } from '../../../src/panel/messages';
 import { type ChartArea, makeChart } from '../../chart';
 import { slider } from '../../controls';
+import type { Cell } from '../../csv';
 import { html, setAttribute, setText, svg } from '../../dom';
 import { count, fixed, fixedAmount, rounded } from '../../format';
 import { linked } from '../../link';
@@ -121,17 +122,17 @@ export function makePieces(): Measure {
     setAttribute(hyperbola, 'd', line()(curve) ?? '');
   }
 
-  const rowsOf = (): string[][] => {
+  const rowsOf = (): Cell[][] => {
     if (!shown) {
       return [];
     }
     const { sequence, unit } = shown;
     const cut = (name: string, pieces: number, hasPerplexity: boolean) => [
       name,
-      count(pieces),
-      fixedAmount(sequence.nats / pieces, unit, 3),
-      hasPerplexity ? rounded(perplexity(sequence.nats / pieces)) : '–',
-      sequence.bytes > 0 ? fixed(bitsPerByte(sequence.nats, sequence.bytes), 3) : '–',
+      pieces,
+      toUnit(sequence.nats / pieces, unit),
+      hasPerplexity ? perplexity(sequence.nats / pieces) : Number.NaN,
+      sequence.bytes > 0 ? bitsPerByte(sequence.nats, sequence.bytes) : Number.NaN,
     ];
     return [
       cut(strings.thisTokenizer, sequence.scored, true),

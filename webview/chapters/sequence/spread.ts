@@ -7,13 +7,14 @@ import { NATS_PER_BIT, toUnit } from '../../../src/loss/units';
 import type { PanelUnit } from '../../../src/panel/messages';
 import { type ChartArea, makeChart } from '../../chart';
 import { slider } from '../../controls';
+import type { Cell } from '../../csv';
 import { html, setAttribute, setProperty, setShown, setText, svg } from '../../dom';
-import { count, fixed, fixedAmount, surprisal } from '../../format';
+import { count, fixed, surprisal } from '../../format';
 import { linked } from '../../link';
 import { keep, pixels, place } from '../../svg';
 import type { Host } from '../../view';
 import { sequenceStrings as strings } from '../sequence.strings';
-import type { Analysis } from './analysis';
+import { type Analysis, topCurve, topTokens } from './analysis';
 import { type Box, makeAxes, makeLegend } from './axes';
 import type { SequencePart } from './part';
 
@@ -151,16 +152,16 @@ function mostLoss(totals: GroupTotals): [tokens: string, loss: string, group: nu
   return [percent(shares(totals.counts)[group]), percent(loss[group]), group];
 }
 
-function groupRows({ unit }: Shown, totals: GroupTotals, names: readonly string[]): string[][] {
+function groupRows({ unit }: Shown, totals: GroupTotals, names: readonly string[]): Cell[][] {
   const tokens = shares(totals.counts);
   const loss = shares(totals.nats);
   return names.map((name, i) => [
     name,
-    count(totals.counts[i]),
-    percent(tokens[i]),
-    fixedAmount(totals.nats[i], unit, 1),
-    percent(loss[i]),
-    totals.counts[i] > 0 ? fixedAmount(totals.nats[i] / totals.counts[i], unit, 2) : '–',
+    totals.counts[i],
+    tokens[i],
+    toUnit(totals.nats[i], unit),
+    loss[i],
+    toUnit(totals.nats[i] / totals.counts[i], unit),
   ]);
 }
 
@@ -236,7 +237,7 @@ export function makeKinds(): SequencePart {
   };
 }
 
-/** Points of the curve that are drawn, and rows of its table. */
+/** Points of the curve that are drawn, and rows of its table, but for the first one. */
 const CURVE_POINTS = 200;
 const CURVE_ROWS = 20;
 
@@ -257,12 +258,6 @@ export function makeConcentration(): SequencePart {
   const point = linked('top-share', svg('circle', { class: 'concentration-point', attributes: { r: '5' } }));
   const axes = makeAxes(axesLayer);
   let drawn: { analysis: Analysis; width: number } | undefined;
-
-  /** The share of the loss that the upper part of the tokens carries. */
-  const lossOf = (fraction: number): number => {
-    const values = analysis?.concentration ?? [0];
-    return values[Math.round(fraction * (values.length - 1))];
-  };
 
   function draw({ svg: picture, width, height }: ChartArea): void {
     if (!analysis) {
@@ -285,33 +280,37 @@ export function makeConcentration(): SequencePart {
       );
       setAttribute(equal, 'd', `M${pixels(x(0))} ${pixels(y(0))}L${pixels(x(1))} ${pixels(y(1))}`);
       place(equalText, { x: x(0.97), y: y(0.14) });
-      const last = analysis.concentration.length - 1;
-      const points = Math.min(CURVE_POINTS, last);
-      const path = Array.from({ length: points + 1 }, (_, i) => {
-        const k = points === 0 ? 0 : Math.round((i * last) / points);
-        const at = last === 0 ? 0 : k / last;
-        return `${i === 0 ? 'M' : 'L'}${pixels(x(at))} ${pixels(y(analysis!.concentration[k]))}`;
-      });
+      const path = topCurve(analysis, CURVE_POINTS).map(
+        ({ ofTokens, ofLoss }, i) => `${i === 0 ? 'M' : 'L'}${pixels(x(ofTokens))} ${pixels(y(ofLoss))}`,
+      );
       setAttribute(curve, 'd', path.join(''));
     }
-    const [atX, atY] = [x(chosen / 100), y(lossOf(chosen / 100))];
+    const { ofTokens, ofLoss } = topTokens(analysis, chosen / 100);
+    const [atX, atY] = [x(ofTokens), y(ofLoss)];
     setAttribute(guide, 'd', `M${pixels(atX)} ${pixels(box.bottom)}V${pixels(atY)}H${pixels(box.left)}`);
     place(point, { cx: atX, cy: atY });
   }
 
   const sentence = linked('top-share', html('p', { class: 'concentration-sentence', test: 'loss-share' }));
-  const describe = () => strings.share(percent(chosen / 100), percent(lossOf(chosen / 100)));
+  const describe = () => {
+    if (!analysis) {
+      return '';
+    }
+    const { tokens, ofTokens, ofLoss } = topTokens(analysis, chosen / 100);
+    return strings.share(percent(ofTokens), count(tokens), count(analysis.scored), percent(ofLoss));
+  };
   const chart = makeChart({
     test: 'loss-concentration',
     title: strings.concentration,
     height: 230,
     draw,
     describe,
-    columns: () => [strings.axisTopTokens, strings.axisShareOfLoss],
+    columns: () => [strings.columnTopTokens, strings.columnTokensShare, strings.columnLossShare],
     rows: () =>
-      Array.from({ length: CURVE_ROWS + 1 }, (_, i) => [
-        percent(i / CURVE_ROWS),
-        percent(lossOf(i / CURVE_ROWS)),
+      (analysis ? topCurve(analysis, CURVE_ROWS) : []).map(({ tokens, ofTokens, ofLoss }) => [
+        tokens,
+        ofTokens,
+        ofLoss,
       ]),
   });
   const refresh = () => {
@@ -368,7 +367,7 @@ export function makeLines(host: Host): SequencePart {
     ),
     note,
   );
-  let peaks: readonly number[] = [];
+  let analysis: Analysis | undefined;
   const makeRow = () => {
     const button = html('button', { class: 'line-button', attributes: { type: 'button' } });
     const made = html(
@@ -380,17 +379,18 @@ export function makeLines(host: Host): SequencePart {
       html('td', { class: 'number line-share' }, html('span')),
     );
     button.addEventListener('click', () => {
-      const token = peaks[[...body.rows].indexOf(made)];
-      if (token !== undefined) {
-        host.post({ type: 'reveal', token });
+      const line = analysis?.lines[[...body.rows].indexOf(made)];
+      if (analysis && line) {
+        host.post({ type: 'reveal', scoring: analysis.series.scoring, token: line.peak });
       }
     });
     return made;
   };
   return {
     element,
-    update({ lines, total }, { unit }) {
-      peaks = lines.map(({ peak }) => peak);
+    update(next, { unit }) {
+      analysis = next;
+      const { lines, total } = next;
       keep(body, lines.length, makeRow).forEach((made, i) => {
         const { line, nats, text } = lines[i];
         const [name, textCell, loss, share] = made.children;
