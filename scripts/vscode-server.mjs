@@ -429,9 +429,9 @@ async function settingsWriter(dataDir, extensionPath) {
  * The address of the workbench: what it opens and which extension it loads is part of it.
  * @param {string} origin
  * @param {string} token
- * @param {ServerOptions} options
+ * @param {Pick<ServerOptions, 'workspace' | 'extensionPath' | 'extensionTestsPath' | 'openFile'>} options
  */
-function workbenchUrl(origin, token, { workspace, extensionPath, extensionTestsPath, openFile }) {
+export function workbenchUrl(origin, token, { workspace, extensionPath, extensionTestsPath, openFile }) {
   const authority = new URL(origin).host;
   const remote = (/** @type {string} */ path) =>
     `vscode-remote://${authority}${pathToFileURL(path).pathname}`;
@@ -449,7 +449,8 @@ function workbenchUrl(origin, token, { workspace, extensionPath, extensionTestsP
   const url = new URL(origin);
   url.searchParams.set('tkn', token);
   if (workspace) {
-    url.searchParams.set('folder', pathToFileURL(workspace).pathname);
+    // VS Code takes this one as a path and decodes nothing in it; the others are URIs.
+    url.searchParams.set('folder', decodeURIComponent(pathToFileURL(workspace).pathname));
   }
   url.searchParams.set('payload', JSON.stringify(payload));
   return url.href;
