@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { lstat, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,5 +24,22 @@ describe('scripts', () => {
     const payload = new Map<string, string>(JSON.parse(url.searchParams.get('payload') ?? ''));
     const file = new URL(payload.get('openFile') ?? '');
     assert.equal(fileURLToPath(`file://${file.pathname}`), openFile);
+  });
+
+  it('put copies in the place of links to packages', async () => {
+    const { replaceLinks } = await server();
+    const modules = join(folder, 'partial', 'node_modules');
+    await mkdir(join(folder, 'partial', 'stand-ins', 'one'), { recursive: true });
+    await mkdir(join(modules, '@scope'), { recursive: true });
+    await writeFile(join(folder, 'partial', 'stand-ins', 'one', 'index.cjs'), 'text');
+    await writeFile(join(modules, 'file'), 'text');
+    // Absolute, as all links to folders are on Windows.
+    await symlink(join(folder, 'partial', 'stand-ins', 'one'), join(modules, '@scope', 'one'), 'junction');
+    await replaceLinks(modules);
+    await rename(join(folder, 'partial'), join(folder, 'final'));
+    const copy = join(folder, 'final', 'node_modules', '@scope', 'one');
+    assert.ok((await lstat(copy)).isDirectory());
+    assert.equal(await readFile(join(copy, 'index.cjs'), 'utf8'), 'text');
+    assert.ok(existsSync(join(folder, 'final', 'node_modules', 'file')));
   });
 });
