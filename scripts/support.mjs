@@ -1,7 +1,7 @@
 // What the scripts share: the repository's folders, the cache, locks, child processes and messages.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, realpathSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -35,7 +35,12 @@ export async function runMain(main) {
  * @param {string} url the module's import.meta.url
  */
 export function isMain(url) {
-  return process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(url);
+  try {
+    // Node names a module by where it really is, and the command line by what was typed, maybe through a link.
+    return realpathSync(process.argv[1] ?? '') === realpathSync(fileURLToPath(url));
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { ROOT } from '../support/paths';
 
 describe('scripts', () => {
   const server = () => import('../../scripts/vscode-server.mjs');
@@ -13,6 +16,22 @@ describe('scripts', () => {
     folder = await mkdtemp(join(await realpath(tmpdir()), 'surprisal-scripts-'));
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it('start through a link to their folder', async () => {
+    const { href } = pathToFileURL(join(ROOT, 'scripts', 'support.mjs'));
+    await mkdir(join(folder, 'real'));
+    await writeFile(
+      join(folder, 'real', 'script.mjs'),
+      `import { isMain } from '${href}'; console.log(isMain(import.meta.url));`,
+    );
+    await writeFile(join(folder, 'real', 'importer.mjs'), "await import('./script.mjs');");
+    await symlink(join(folder, 'real'), join(folder, 'link'), 'junction');
+    const answer = async (...file: string[]) =>
+      (await promisify(execFile)(process.execPath, [join(folder, ...file)])).stdout.trim();
+    assert.equal(await answer('link', 'script.mjs'), 'true');
+    assert.equal(await answer('real', 'script.mjs'), 'true');
+    assert.equal(await answer('link', 'importer.mjs'), 'false');
+  });
 
   it('have VS Code open a folder with any name', async () => {
     const { workbenchUrl } = await server();
