@@ -76,6 +76,27 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
 }
 
 /**
+ * Quotes an argument of a command that goes through Windows' shell. To the program behind it, a backslash before a
+ * quote takes away the quote's meaning: those at the end (`C:\\`) are doubled.
+ * @param {string} argument without quotes in it
+ */
+export function quoteForWindows(argument) {
+  return `"${argument.replace(/\\+$/, '$&$&')}"`;
+}
+
+/**
+ * Runs a command that is a batch file on Windows, which only the shell can start.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean }} [options]
+ */
+export function runCommand(command, args, options = {}) {
+  return process.platform === 'win32'
+    ? run(quoteForWindows(command), args.map(quoteForWindows), { ...options, shell: true })
+    : run(command, args, options);
+}
+
+/**
  * Runs npm, the one that runs this script where there is one.
  * @param {string[]} args
  * @param {{ cwd?: string, quiet?: boolean }} [options]
@@ -96,11 +117,7 @@ export function npm(args, options = {}) {
   const script = process.env.npm_execpath;
   return script && /npm-cli\.[cm]?js$/.test(script)
     ? run(process.execPath, [script, ...args], { ...options, env })
-    : run(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, {
-        ...options,
-        env,
-        shell: process.platform === 'win32',
-      });
+    : runCommand(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, { ...options, env });
 }
 
 /**

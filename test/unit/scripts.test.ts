@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { ROOT } from '../support/paths';
 
 describe('scripts', () => {
+  const support = () => import('../../scripts/support.mjs');
   const server = () => import('../../scripts/vscode-server.mjs');
   let folder: string;
 
@@ -31,6 +32,13 @@ describe('scripts', () => {
     assert.equal(await answer('link', 'script.mjs'), 'true');
     assert.equal(await answer('real', 'script.mjs'), 'true');
     assert.equal(await answer('link', 'importer.mjs'), 'false');
+  });
+
+  it("quote for Windows' shell what ends in a backslash", async () => {
+    const { quoteForWindows } = await support();
+    assert.equal(quoteForWindows('C:\\'), '"C:\\\\"');
+    assert.equal(quoteForWindows('C:\\my docs\\a.md'), '"C:\\my docs\\a.md"');
+    assert.equal(quoteForWindows('\\\\server\\share\\\\'), '"\\\\server\\share\\\\\\\\"');
   });
 
   it('have VS Code open a folder with any name', async () => {
