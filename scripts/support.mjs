@@ -1,9 +1,20 @@
 // What the scripts share: the repository's folders, the cache, locks, child processes and messages.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, realpathSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { createHash, randomUUID } from 'node:crypto';
+import { constants, createReadStream, existsSync, realpathSync } from 'node:fs';
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -163,7 +174,7 @@ export async function downloadPackage(name, version, integrity, folder) {
  */
 export function killTree(pid, signal) {
   if (process.platform === 'win32') {
-    spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore' });
+    spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore' }).on('error', () => {});
     return;
   }
   try {
@@ -182,7 +193,7 @@ function isAlive(pid) {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }
 
@@ -202,50 +213,136 @@ export async function makeOnce(folder, stamp, make) {
   }
   await mkdir(dirname(folder), { recursive: true });
   const lock = `${folder}.lock`;
-  const staging = `${folder}.partial`;
-  await takeLock(lock);
+  const owner = await takeLock(lock);
+  // A name of its own: whoever has taken the lock over from a process that seemed dead must not share its folder.
+  const staging = `${folder}.partial-${randomUUID().slice(0, 8)}`;
   const beat = setInterval(() => utimes(lock, new Date(), new Date()).catch(() => {}), 2000);
   try {
     if (await isComplete()) {
       return false;
     }
-    await rm(staging, { recursive: true, force: true });
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(staging, { recursive: true });
+    await removeLeftovers(folder);
+    await mkdir(staging);
     await make(staging);
     await writeFile(join(staging, '.complete'), stamp);
-    await rename(staging, folder);
+    // Not earlier: what cannot be made, say without a network, leaves the former one where it is.
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    await renameFolder(staging, folder);
     return true;
   } finally {
     clearInterval(beat);
     await rm(staging, { recursive: true, force: true });
-    await rm(lock, { force: true });
+    await releaseLock(lock, owner);
   }
 }
 
-/** @param {string} lock */
-async function takeLock(lock) {
-  for (;;) {
+/**
+ * Removes what runs that were cut off have left beside a folder.
+ * @param {string} folder
+ */
+async function removeLeftovers(folder) {
+  const parent = dirname(folder);
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(`${basename(folder)}.partial`)) {
+      await rm(join(parent, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/**
+ * On Windows a folder cannot be renamed while a virus scanner reads the files just written in it.
+ * @param {string} from
+ * @param {string} to
+ */
+async function renameFolder(from, to) {
+  for (let attempt = 1; ; attempt++) {
     try {
-      await writeFile(lock, String(process.pid), { flag: 'wx' });
+      await rename(from, to);
       return;
     } catch (error) {
-      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') {
+      const isBusy = /EPERM|EACCES|EBUSY/.test(codeOf(error) ?? '');
+      if (process.platform !== 'win32' || !isBusy || attempt === 50) {
         throw error;
       }
     }
+    await sleep(200);
+  }
+}
+
+/** @param {unknown} error */
+const codeOf = (error) => /** @type {NodeJS.ErrnoException} */ (error).code;
+
+/**
+ * Waits until nobody has the lock and takes it.
+ * @param {string} lock
+ * @returns {Promise<string>} what is written in it: who has it
+ */
+async function takeLock(lock) {
+  const owner = `${process.pid} ${randomUUID()}`;
+  for (;;) {
     try {
-      const [owner, { mtimeMs }] = await Promise.all([readFile(lock, 'utf8'), stat(lock)]);
-      const age = Date.now() - mtimeMs;
-      // An owner that died leaves its lock behind; one in another container is known by its heartbeat alone.
-      if (age > 60_000 || (age > 8000 && Number(owner) > 0 && !isAlive(Number(owner)))) {
-        await rm(lock, { force: true });
-        continue;
+      await writeFile(lock, owner, { flag: 'wx' });
+      return owner;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') {
+        throw error;
       }
-    } catch {
-      continue;
     }
-    await sleep(300);
+    if (await isStale(lock)) {
+      await removeStale(lock);
+    } else {
+      await sleep(300);
+    }
+  }
+}
+
+/**
+ * Whether a lock was left behind by an owner that has died; one in another container is known by its heartbeat alone.
+ * @param {string} lock
+ */
+async function isStale(lock) {
+  try {
+    const [owner, { mtimeMs }] = await Promise.all([readFile(lock, 'utf8'), stat(lock)]);
+    const age = Date.now() - mtimeMs;
+    const pid = Number.parseInt(owner, 10);
+    return age > 60_000 || (age > 8000 && pid > 0 && !isAlive(pid));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Removes a lock that was found to be stale. Another process may have found the same, removed it and taken its own
+ * by now. So the lock is moved aside first, which only one can do, and put back where it is not the stale one.
+ * @param {string} lock
+ */
+export async function removeStale(lock) {
+  const aside = `${lock}.${randomUUID().slice(0, 8)}`;
+  try {
+    await rename(lock, aside);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return;
+    }
+    throw error;
+  }
+  if (!(await isStale(aside))) {
+    await copyFile(aside, lock, constants.COPYFILE_EXCL).catch(() => {});
+  }
+  await rm(aside, { force: true });
+}
+
+/**
+ * Gives a lock back, unless somebody has taken it over.
+ * @param {string} lock
+ * @param {string} owner
+ */
+async function releaseLock(lock, owner) {
+  if ((await readFile(lock, 'utf8').catch(() => '')) === owner) {
+    await rm(lock, { force: true });
   }
 }
 

@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { ROOT } from '../support/paths';
@@ -39,6 +52,66 @@ describe('scripts', () => {
     assert.equal(quoteForWindows('C:\\'), '"C:\\\\"');
     assert.equal(quoteForWindows('C:\\my docs\\a.md'), '"C:\\my docs\\a.md"');
     assert.equal(quoteForWindows('\\\\server\\share\\\\'), '"\\\\server\\share\\\\\\\\"');
+  });
+
+  describe('make a folder of the cache', () => {
+    /** A lock whose owner has gone. */
+    async function leaveStaleLock(lock: string): Promise<void> {
+      await writeFile(lock, '0');
+      const longAgo = new Date(Date.now() - 3_600_000);
+      await utimes(lock, longAgo, longAgo);
+    }
+
+    it('once, whoever finds that a lock was left behind', async () => {
+      const { makeOnce } = await support();
+      const target = join(folder, 'target');
+      await leaveStaleLock(`${target}.lock`);
+      let count = 0;
+      const made = await Promise.all(
+        Array.from({ length: 4 }, () =>
+          makeOnce(target, 'stamp', async (staging) => {
+            count++;
+            await sleep(20);
+            await writeFile(join(staging, 'file'), 'text');
+          }),
+        ),
+      );
+      assert.equal(count, 1);
+      assert.equal(made.filter(Boolean).length, 1);
+      assert.deepEqual((await readdir(target)).sort(), ['.complete', 'file']);
+      assert.deepEqual(await readdir(folder), ['target'], 'nothing is left beside it');
+    });
+
+    it('and leave a lock to the one who has taken it over', async () => {
+      const { removeStale } = await support();
+      const lock = join(folder, 'lock');
+      await writeFile(lock, `${process.pid} somebody`);
+      await removeStale(lock);
+      assert.equal(await readFile(lock, 'utf8'), `${process.pid} somebody`);
+      await leaveStaleLock(lock);
+      await removeStale(lock);
+      assert.deepEqual(await readdir(folder), []);
+      await removeStale(lock);
+    });
+
+    it('and keep the former one until the new one is there', async () => {
+      const { makeOnce } = await support();
+      const target = join(folder, 'target');
+      const make = (text: string) => (staging: string) => writeFile(join(staging, 'file'), text);
+      await mkdir(`${target}.partial-cut-off`);
+      assert.ok(await makeOnce(target, 'one', make('first')));
+      await assert.rejects(
+        makeOnce(target, 'two', async () => {
+          throw new Error('no network');
+        }),
+        /no network/,
+      );
+      assert.equal(await readFile(join(target, 'file'), 'utf8'), 'first');
+      assert.equal(await makeOnce(target, 'one', make('again')), false);
+      assert.ok(await makeOnce(target, 'two', make('second')));
+      assert.equal(await readFile(join(target, 'file'), 'utf8'), 'second');
+      assert.deepEqual(await readdir(folder), ['target']);
+    });
   });
 
   it('have VS Code open a folder with any name', async () => {
