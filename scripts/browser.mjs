@@ -62,7 +62,7 @@ async function unpackChromium() {
   const { extract } = await import('tar-fs');
   const manifest = JSON.parse(await readFile(join(bin, '..', 'package.json'), 'utf8'));
   const folder = join(cacheFolder, 'chromium', manifest.version);
-  await makeOnce(folder, `${manifest.version} ${folder} 1`, async (staging) => {
+  await makeOnce(folder, `${manifest.version} ${folder} 2`, async (staging) => {
     /**
      * @param {string} archive
      * @param {NodeJS.WritableStream} target
@@ -87,18 +87,21 @@ async function unpackChromium() {
  * The same fonts on every machine; those of the system come last, for scripts that these do not have.
  * @param {string} folder
  */
-function fontsConfiguration(folder) {
+export function fontsConfiguration(folder) {
   const prefer = (/** @type {string} */ family, /** @type {string} */ font) =>
     `  <alias binding="same"><family>${family}</family><prefer><family>${font}</family></prefer></alias>\n`;
   return `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
-  <dir>${join(folder, 'fonts')}</dir>
+  <dir>${xml(join(folder, 'fonts'))}</dir>
   <dir>/usr/share/fonts</dir>
-  <cachedir>${join(cacheFolder, 'chromium', 'fontconfig')}</cachedir>
+  <cachedir>${xml(join(folder, '..', 'fontconfig'))}</cachedir>
 ${prefer('monospace', 'DejaVu Sans Mono')}${prefer('sans-serif', 'Open Sans')}${prefer('system-ui', 'Open Sans')}</fontconfig>
 `;
 }
+
+/** @param {string} text */
+const xml = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /**
  * Starts a headless browser.

@@ -23,6 +23,7 @@ import { ROOT } from '../support/paths';
 
 describe('scripts', () => {
   const support = () => import('../../scripts/support.mjs');
+  const browser = () => import('../../scripts/browser.mjs');
   const server = () => import('../../scripts/vscode-server.mjs');
   let folder: string;
 
@@ -141,5 +142,14 @@ describe('scripts', () => {
     assert.ok((await lstat(copy)).isDirectory());
     assert.equal(await readFile(join(copy, 'index.cjs'), 'utf8'), 'text');
     assert.ok(existsSync(join(folder, 'final', 'node_modules', 'file')));
+  });
+
+  it('write the configuration of the fonts for a cache in any folder', async () => {
+    const { fontsConfiguration } = await browser();
+    const text = fontsConfiguration(join(folder, 'R&D <1>', 'chromium', '1'));
+    assert.ok(text.includes(`<dir>${join(folder, 'R&amp;D &lt;1&gt;', 'chromium', '1', 'fonts')}</dir>`));
+    assert.ok(
+      text.includes(`<cachedir>${join(folder, 'R&amp;D &lt;1&gt;', 'chromium', 'fontconfig')}</cachedir>`),
+    );
   });
 });
