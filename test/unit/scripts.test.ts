@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import {
+  chmod,
   lstat,
   mkdir,
   mkdtemp,
@@ -15,7 +16,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -151,5 +152,25 @@ describe('scripts', () => {
     assert.ok(
       text.includes(`<cachedir>${join(folder, 'R&amp;D &lt;1&gt;', 'chromium', 'fontconfig')}</cachedir>`),
     );
+  });
+
+  it("find a distribution's browsers on PATH", async function () {
+    if (process.platform === 'win32') {
+      this.skip();
+    }
+    const { installedBrowsers } = await browser();
+    const [one, two] = [join(folder, 'one'), join(folder, 'two')];
+    for (const file of [join(one, 'google-chrome'), join(two, 'chromium'), join(two, 'google-chrome')]) {
+      await mkdir(join(file, '..'), { recursive: true });
+      await writeFile(file, '#!/bin/sh\n', { mode: 0o755 });
+    }
+    await writeFile(join(one, 'chromium'), 'no program');
+    await chmod(join(one, 'chromium'), 0o644);
+    assert.deepEqual(await installedBrowsers(['', one, join(folder, 'none'), two].join(delimiter)), [
+      join(two, 'chromium'),
+      join(one, 'google-chrome'),
+      join(two, 'google-chrome'),
+    ]);
+    assert.deepEqual(await installedBrowsers(''), []);
   });
 });
