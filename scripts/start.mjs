@@ -16,7 +16,7 @@ import { homedir, release, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheFolder, Failure, npm, root, run, runCommand, runMain } from './support.mjs';
-import { quietSettings, startServer } from './vscode-server.mjs';
+import { ensureServer, quietSettings, startServer } from './vscode-server.mjs';
 
 /** The document that is shown when none is named. */
 const demoFile = join(root, 'demo', 'statistics.py');
@@ -136,6 +136,15 @@ async function openDesktop(command, file) {
  * @param {{ port: number, open: boolean }} options
  */
 async function serve(file, { port, open }) {
+  // Fetched first: from here on the end is in order, and that would hold up a Ctrl+C while much is fetched.
+  await ensureServer();
+  /** @type {Promise<'signal'>} */
+  const signal = new Promise((done) => {
+    for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+      // More than once: npm passes on the one that the terminal has sent to all.
+      process.on(name, () => done('signal'));
+    }
+  });
   // Installed rather than under development, so that it stays when another folder is opened.
   const dataDir = await mkdtemp(join(await realpath(tmpdir()), 'surprisal-start-'));
   const extensionsDir = join(dataDir, 'extensions');
@@ -157,12 +166,6 @@ async function serve(file, { port, open }) {
     if (open && hasDisplay()) {
       openBrowser(server.url);
     }
-    /** @type {Promise<'signal'>} */
-    const signal = new Promise((done) => {
-      for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-        process.once(name, () => done('signal'));
-      }
-    });
     const end = await Promise.race([signal, server.exited]);
     await server.stop();
     if (end !== 'signal') {

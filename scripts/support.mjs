@@ -1,19 +1,22 @@
 // What the scripts share: the repository's folders, the cache, locks, child processes and messages.
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, createReadStream, existsSync, realpathSync } from 'node:fs';
+import { constants, createReadStream, existsSync, realpathSync, rmSync } from 'node:fs';
 import {
   copyFile,
   lstat,
   mkdir,
+  mkdtemp,
   readdir,
   readFile,
+  realpath,
   rename,
   rm,
   stat,
   utimes,
   writeFile,
 } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -194,6 +197,53 @@ function isAlive(pid) {
     return true;
   } catch (error) {
     return codeOf(error) === 'EPERM';
+  }
+}
+
+/** @type {Set<string>} */
+const temporaryFolders = new Set();
+
+/**
+ * Makes a temporary folder that is removed by the end of this process at the latest, Ctrl+C included.
+ * @param {string} name
+ * @returns {Promise<string>}
+ */
+export async function makeTemporary(name) {
+  removeAtExit();
+  const folder = await mkdtemp(join(await realpath(tmpdir()), `surprisal-${name}-`));
+  temporaryFolders.add(folder);
+  return folder;
+}
+
+/** @param {string} folder */
+export async function removeTemporary(folder) {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }).catch(() => {});
+  temporaryFolders.delete(folder);
+}
+
+let removesAtExit = false;
+
+function removeAtExit() {
+  if (removesAtExit) {
+    return;
+  }
+  removesAtExit = true;
+  process.on('exit', () => {
+    for (const folder of temporaryFolders) {
+      try {
+        rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      } catch {
+        // On Windows a program that is still being ended may use it.
+      }
+    }
+  });
+  // By itself a signal ends the process without that event.
+  for (const [name, number] of /** @type {const} */ ([
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+    ['SIGHUP', 1],
+  ])) {
+    process.once(name, () => process.exit(128 + number));
   }
 }
 

@@ -9,19 +9,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import {
-  cp,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  realpath,
-  rm,
-  symlink,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, realpath, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,10 +23,12 @@ import {
   isMain,
   killTree,
   makeOnce,
+  makeTemporary,
   megabytes,
   messageOf,
   npm,
   npmReason,
+  removeTemporary,
   root,
   runMain,
 } from './support.mjs';
@@ -325,7 +315,8 @@ function stopWithParent() {
     return;
   }
   watching = true;
-  process.on('exit', () => {
+  // First of all: what the servers still write to is removed at the exit, too.
+  process.prependListener('exit', () => {
     for (const child of running) {
       killTree(/** @type {number} */ (child.pid), 'SIGKILL');
     }
@@ -340,7 +331,7 @@ function stopWithParent() {
 export async function startServer(options) {
   const { host = '127.0.0.1', port = 0, settings = {} } = options;
   const { root: serverRoot } = await ensureServer();
-  const dataDir = options.dataDir ?? (await mkdtemp(join(await realpath(tmpdir()), 'surprisal-vscode-')));
+  const dataDir = options.dataDir ?? (await makeTemporary('vscode'));
   const extensionsDir = options.extensionsDir ?? join(dataDir, 'extensions');
   const changeSettings = await settingsWriter(dataDir, options.extensionPath);
   await mkdir(extensionsDir, { recursive: true });
@@ -418,7 +409,7 @@ export async function startServer(options) {
     }
     running.delete(child);
     if (options.dataDir === undefined) {
-      await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }).catch(() => {});
+      await removeTemporary(dataDir);
     }
   };
 

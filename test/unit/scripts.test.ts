@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import {
   chmod,
@@ -114,6 +115,24 @@ describe('scripts', () => {
       assert.equal(await readFile(join(target, 'file'), 'utf8'), 'second');
       assert.deepEqual(await readdir(folder), ['target']);
     });
+  });
+
+  it('leave no temporary folder behind when they are interrupted', async function () {
+    if (process.platform === 'win32') {
+      this.skip();
+    }
+    const { href } = pathToFileURL(join(ROOT, 'scripts', 'support.mjs'));
+    const script = join(folder, 'script.mjs');
+    await writeFile(
+      script,
+      `import { makeTemporary } from '${href}'; console.log(await makeTemporary('test')); setInterval(() => {}, 1000);`,
+    );
+    const child = spawn(process.execPath, [script], { env: { ...process.env, TMPDIR: folder } });
+    const made = String((await once(child.stdout, 'data'))[0]).trim();
+    await writeFile(join(made, 'file'), 'text');
+    child.kill('SIGINT');
+    assert.equal((await once(child, 'exit'))[0], 130);
+    assert.deepEqual(await readdir(folder), ['script.mjs']);
   });
 
   it('have VS Code open a folder with any name', async () => {
