@@ -118,10 +118,11 @@ export function runCommand(command, args, options = {}) {
 export function npm(args, options = {}) {
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env };
-  // The settings of an `npm ci` around us (say --omit or --ignore-scripts) are not meant for other folders.
+  // The settings of an `npm ci` around us (say --omit or --ignore-scripts) are not meant for other folders, other than
+  // those that say how to reach the registry.
   for (const name of Object.keys(env)) {
     if (
-      /^npm_(config_(?!cache$|registry$|.*(proxy|ca|cafile)$|userconfig$|globalconfig$)|package_|lifecycle_)/i.test(
+      /^npm_(config_(?!(cache|registry|(prefer_)?offline|strict_ssl|(user|global)config)$|.*(proxy|ca|cafile)$)|package_|lifecycle_)/i.test(
         name,
       )
     ) {
