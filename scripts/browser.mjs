@@ -2,12 +2,12 @@
 //
 // @sparticuz/chromium carries Chromium's headless shell for Linux x64, the few libraries that a bare machine may
 // lack, and SwiftShader, a Vulkan device in software. They are unpacked into the cache once; playwright-core drives
-// the browser. On other platforms the installed Chrome, Chromium or Edge is used, or the one that SURPRISAL_BROWSER
-// names.
+// the browser. Elsewhere, and where that one does not run, it is an installed one: on Linux the first of Chromium, Chrome
+// and Edge on PATH that starts, on other platforms Chrome or Edge. SURPRISAL_BROWSER names another one.
 //
 //   node scripts/browser.mjs [--soft]    unpack it and show its version; --soft: a failure is only a warning
-import { createReadStream, createWriteStream } from 'node:fs';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { access, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -62,7 +62,7 @@ async function unpackChromium() {
   const { extract } = await import('tar-fs');
   const manifest = JSON.parse(await readFile(join(bin, '..', 'package.json'), 'utf8'));
   const folder = join(cacheFolder, 'chromium', manifest.version);
-  await makeOnce(folder, `${manifest.version} ${folder} 1`, async (staging) => {
+  await makeOnce(folder, `${manifest.version} ${folder} 2`, async (staging) => {
     /**
      * @param {string} archive
      * @param {NodeJS.WritableStream} target
@@ -87,17 +87,50 @@ async function unpackChromium() {
  * The same fonts on every machine; those of the system come last, for scripts that these do not have.
  * @param {string} folder
  */
-function fontsConfiguration(folder) {
+export function fontsConfiguration(folder) {
   const prefer = (/** @type {string} */ family, /** @type {string} */ font) =>
     `  <alias binding="same"><family>${family}</family><prefer><family>${font}</family></prefer></alias>\n`;
   return `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
-  <dir>${join(folder, 'fonts')}</dir>
+  <dir>${xml(join(folder, 'fonts'))}</dir>
   <dir>/usr/share/fonts</dir>
-  <cachedir>${join(cacheFolder, 'chromium', 'fontconfig')}</cachedir>
+  <cachedir>${xml(join(folder, '..', 'fontconfig'))}</cachedir>
 ${prefer('monospace', 'DejaVu Sans Mono')}${prefer('sans-serif', 'Open Sans')}${prefer('system-ui', 'Open Sans')}</fontconfig>
 `;
+}
+
+/** @param {string} text */
+const xml = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+/** What distributions call Chromium, Chrome and Edge. */
+const browserNames = [
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+  'microsoft-edge',
+  'microsoft-edge-stable',
+];
+
+/**
+ * The browsers of a Linux distribution.
+ * @param {string} [path] where to look: folders as in PATH
+ * @returns {Promise<string[]>} in the order in which they are to be tried
+ */
+export async function installedBrowsers(path = process.env.PATH ?? '') {
+  const folders = path.split(delimiter).filter(Boolean);
+  const found = [];
+  for (const file of browserNames.flatMap((name) => folders.map((folder) => join(folder, name)))) {
+    const canRun = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (canRun) {
+      found.push(file);
+    }
+  }
+  return found;
 }
 
 /**
@@ -115,23 +148,33 @@ export async function launchBrowser() {
   if (process.env.SURPRISAL_BROWSER) {
     return chromium.launch({ executablePath: process.env.SURPRISAL_BROWSER, args });
   }
-  if (isLinuxX64) {
-    const { executable, env } = await ensureChromium();
+  const packaged = isLinuxX64 ? await ensureChromium().catch(messageOf) : undefined;
+  if (typeof packaged === 'object') {
     return chromium.launch({
-      executablePath: executable,
-      env: /** @type {Record<string, string>} */ (env),
+      executablePath: packaged.executable,
+      env: /** @type {Record<string, string>} */ (packaged.env),
       chromiumSandbox: false,
       args: [...args, '--no-zygote'],
     });
   }
-  for (const channel of ['chrome', 'chromium', 'msedge']) {
+  // Playwright's channels are fixed places; its `chromium` is not an installed one but its own download.
+  const choices =
+    process.platform === 'linux'
+      ? (await installedBrowsers()).map((executablePath) => ({ executablePath }))
+      : ['chrome', 'msedge'].map((channel) => ({ channel }));
+  const wanted = process.platform === 'linux' ? 'Chromium, Chrome or Edge' : 'Chrome or Edge';
+  const reasons = [
+    packaged ?? `No browser that starts was found: install ${wanted}, or name one in SURPRISAL_BROWSER.`,
+  ];
+  for (const choice of choices) {
     try {
-      return await chromium.launch({ channel, args });
-    } catch {
-      // Not installed: try the next one.
+      return await chromium.launch({ ...choice, args, timeout: 60_000 });
+    } catch (error) {
+      // A channel that is not installed, or a distribution's stand-in that only says how to install it.
+      reasons.push(`${Object.values(choice)[0]}: ${messageOf(error).split('\n')[0]}`);
     }
   }
-  throw new Failure('No browser found: install Chrome or Edge, or name one in SURPRISAL_BROWSER.');
+  throw new Failure(reasons.join('\n'));
 }
 
 /**

@@ -4,12 +4,11 @@
 //
 // The module (CommonJS) exports `run(): Promise<void>`. It runs where the extension runs: in the server's Node
 // extension host, with the extension under development installed and the workspace open.
-import { cp, mkdtemp, realpath, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { format, parseArgs } from 'node:util';
 import { launchBrowser } from './browser.mjs';
-import { Failure, isMain, messageOf, root, runMain } from './support.mjs';
+import { Failure, isMain, makeTemporary, messageOf, removeTemporary, root, runMain } from './support.mjs';
 import { startServer } from './vscode-server.mjs';
 
 /**
@@ -35,7 +34,7 @@ export async function runIntegration(options) {
     env = {},
     timeout = 300,
   } = options;
-  const temporary = await mkdtemp(join(await realpath(tmpdir()), 'surprisal-workspace-'));
+  const temporary = await makeTemporary('workspace');
   const copy = join(temporary, basename(resolve(root, workspace)));
   await cp(resolve(root, workspace), copy, { recursive: true });
   const server = await startServer({
@@ -45,7 +44,7 @@ export async function runIntegration(options) {
     settings,
     env: { NODE_OPTIONS: '--enable-source-maps', ...env },
   }).catch(async (error) => {
-    await rm(temporary, { recursive: true, force: true });
+    await removeTemporary(temporary);
     throw error;
   });
   /** @type {NodeJS.Timeout | undefined} */
@@ -89,7 +88,7 @@ export async function runIntegration(options) {
     clearTimeout(timer);
     await browser?.close().catch(() => {});
     await server.stop();
-    await rm(temporary, { recursive: true, force: true });
+    await removeTemporary(temporary);
   }
 }
 

@@ -15,8 +15,8 @@ import { createServer } from 'node:net';
 import { homedir, release, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cacheFolder, Failure, npm, root, run, runMain } from './support.mjs';
-import { quietSettings, startServer } from './vscode-server.mjs';
+import { cacheFolder, Failure, npm, root, run, runCommand, runMain } from './support.mjs';
+import { ensureServer, quietSettings, startServer } from './vscode-server.mjs';
 
 /** The document that is shown when none is named. */
 const demoFile = join(root, 'demo', 'statistics.py');
@@ -92,7 +92,7 @@ async function findDesktop() {
     if (!existsSync(command) || /remote-cli/.test(await realpath(command))) {
       continue;
     }
-    const { code, output } = await runCommand(command, ['--version'], true).catch(() => ({
+    const { code, output } = await runCommand(command, ['--version'], { quiet: true }).catch(() => ({
       code: 1,
       output: '',
     }));
@@ -108,22 +108,6 @@ async function findDesktop() {
 }
 
 /**
- * Runs a command that may be a Windows batch file.
- * @param {string} command
- * @param {string[]} args
- * @param {boolean} quiet
- */
-function runCommand(command, args, quiet) {
-  return process.platform === 'win32'
-    ? run(
-        `"${command}"`,
-        args.map((arg) => `"${arg}"`),
-        { quiet, shell: true },
-      )
-    : run(command, args, { quiet });
-}
-
-/**
  * @param {string} command
  * @param {string} file
  */
@@ -132,18 +116,14 @@ async function openDesktop(command, file) {
   const settings = join(profile, 'User', 'settings.json');
   await mkdir(dirname(settings), { recursive: true });
   await writeFile(settings, JSON.stringify({ ...quietSettings, ...heatmapOn }, null, 2));
-  const { code } = await runCommand(
-    command,
-    [
-      `--extensionDevelopmentPath=${root}`,
-      `--user-data-dir=${profile}`,
-      '--disable-extensions',
-      '--new-window',
-      dirname(file),
-      file,
-    ],
-    false,
-  );
+  const { code } = await runCommand(command, [
+    `--extensionDevelopmentPath=${root}`,
+    `--user-data-dir=${profile}`,
+    '--disable-extensions',
+    '--new-window',
+    dirname(file),
+    file,
+  ]);
   if (code !== 0) {
     throw new Failure(`${command} could not be started.`);
   }
@@ -156,6 +136,15 @@ async function openDesktop(command, file) {
  * @param {{ port: number, open: boolean }} options
  */
 async function serve(file, { port, open }) {
+  // Fetched first: from here on the end is in order, and that would hold up a Ctrl+C while much is fetched.
+  await ensureServer();
+  /** @type {Promise<'signal'>} */
+  const signal = new Promise((done) => {
+    for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+      // More than once: npm passes on the one that the terminal has sent to all.
+      process.on(name, () => done('signal'));
+    }
+  });
   // Installed rather than under development, so that it stays when another folder is opened.
   const dataDir = await mkdtemp(join(await realpath(tmpdir()), 'surprisal-start-'));
   const extensionsDir = join(dataDir, 'extensions');
@@ -177,12 +166,6 @@ async function serve(file, { port, open }) {
     if (open && hasDisplay()) {
       openBrowser(server.url);
     }
-    /** @type {Promise<'signal'>} */
-    const signal = new Promise((done) => {
-      for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-        process.once(name, () => done('signal'));
-      }
-    });
     const end = await Promise.race([signal, server.exited]);
     await server.stop();
     if (end !== 'signal') {

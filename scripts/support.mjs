@@ -1,9 +1,23 @@
 // What the scripts share: the repository's folders, the cache, locks, child processes and messages.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { createHash, randomUUID } from 'node:crypto';
+import { constants, createReadStream, existsSync, realpathSync, rmSync } from 'node:fs';
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -35,7 +49,12 @@ export async function runMain(main) {
  * @param {string} url the module's import.meta.url
  */
 export function isMain(url) {
-  return process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(url);
+  try {
+    // Node names a module by where it really is, and the command line by what was typed, maybe through a link.
+    return realpathSync(process.argv[1] ?? '') === realpathSync(fileURLToPath(url));
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -71,6 +90,27 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
 }
 
 /**
+ * Quotes an argument of a command that goes through Windows' shell. To the program behind it, a backslash before a
+ * quote takes away the quote's meaning: those at the end (`C:\\`) are doubled.
+ * @param {string} argument without quotes in it
+ */
+export function quoteForWindows(argument) {
+  return `"${argument.replace(/\\+$/, '$&$&')}"`;
+}
+
+/**
+ * Runs a command that is a batch file on Windows, which only the shell can start.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean }} [options]
+ */
+export function runCommand(command, args, options = {}) {
+  return process.platform === 'win32'
+    ? run(quoteForWindows(command), args.map(quoteForWindows), { ...options, shell: true })
+    : run(command, args, options);
+}
+
+/**
  * Runs npm, the one that runs this script where there is one.
  * @param {string[]} args
  * @param {{ cwd?: string, quiet?: boolean }} [options]
@@ -78,10 +118,11 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
 export function npm(args, options = {}) {
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env };
-  // The settings of an `npm ci` around us (say --omit or --ignore-scripts) are not meant for other folders.
+  // The settings of an `npm ci` around us (say --omit or --ignore-scripts) are not meant for other folders, other than
+  // those that say how to reach the registry.
   for (const name of Object.keys(env)) {
     if (
-      /^npm_(config_(?!cache$|registry$|.*(proxy|ca|cafile)$|userconfig$|globalconfig$)|package_|lifecycle_)/i.test(
+      /^npm_(config_(?!(cache|registry|(prefer_)?offline|strict_ssl|(user|global)config)$|.*(proxy|ca|cafile)$)|package_|lifecycle_)/i.test(
         name,
       )
     ) {
@@ -91,11 +132,7 @@ export function npm(args, options = {}) {
   const script = process.env.npm_execpath;
   return script && /npm-cli\.[cm]?js$/.test(script)
     ? run(process.execPath, [script, ...args], { ...options, env })
-    : run(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, {
-        ...options,
-        env,
-        shell: process.platform === 'win32',
-      });
+    : runCommand(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, { ...options, env });
 }
 
 /**
@@ -141,7 +178,7 @@ export async function downloadPackage(name, version, integrity, folder) {
  */
 export function killTree(pid, signal) {
   if (process.platform === 'win32') {
-    spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore' });
+    spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore' }).on('error', () => {});
     return;
   }
   try {
@@ -160,7 +197,54 @@ function isAlive(pid) {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+/** @type {Set<string>} */
+const temporaryFolders = new Set();
+
+/**
+ * Makes a temporary folder that is removed by the end of this process at the latest, Ctrl+C included.
+ * @param {string} name
+ * @returns {Promise<string>}
+ */
+export async function makeTemporary(name) {
+  removeAtExit();
+  const folder = await mkdtemp(join(await realpath(tmpdir()), `surprisal-${name}-`));
+  temporaryFolders.add(folder);
+  return folder;
+}
+
+/** @param {string} folder */
+export async function removeTemporary(folder) {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }).catch(() => {});
+  temporaryFolders.delete(folder);
+}
+
+let removesAtExit = false;
+
+function removeAtExit() {
+  if (removesAtExit) {
+    return;
+  }
+  removesAtExit = true;
+  process.on('exit', () => {
+    for (const folder of temporaryFolders) {
+      try {
+        rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      } catch {
+        // On Windows a program that is still being ended may use it.
+      }
+    }
+  });
+  // By itself a signal ends the process without that event.
+  for (const [name, number] of /** @type {const} */ ([
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+    ['SIGHUP', 1],
+  ])) {
+    process.once(name, () => process.exit(128 + number));
   }
 }
 
@@ -180,50 +264,136 @@ export async function makeOnce(folder, stamp, make) {
   }
   await mkdir(dirname(folder), { recursive: true });
   const lock = `${folder}.lock`;
-  const staging = `${folder}.partial`;
-  await takeLock(lock);
+  const owner = await takeLock(lock);
+  // A name of its own: whoever has taken the lock over from a process that seemed dead must not share its folder.
+  const staging = `${folder}.partial-${randomUUID().slice(0, 8)}`;
   const beat = setInterval(() => utimes(lock, new Date(), new Date()).catch(() => {}), 2000);
   try {
     if (await isComplete()) {
       return false;
     }
-    await rm(staging, { recursive: true, force: true });
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(staging, { recursive: true });
+    await removeLeftovers(folder);
+    await mkdir(staging);
     await make(staging);
     await writeFile(join(staging, '.complete'), stamp);
-    await rename(staging, folder);
+    // Not earlier: what cannot be made, say without a network, leaves the former one where it is.
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    await renameFolder(staging, folder);
     return true;
   } finally {
     clearInterval(beat);
     await rm(staging, { recursive: true, force: true });
-    await rm(lock, { force: true });
+    await releaseLock(lock, owner);
   }
 }
 
-/** @param {string} lock */
-async function takeLock(lock) {
-  for (;;) {
+/**
+ * Removes what runs that were cut off have left beside a folder.
+ * @param {string} folder
+ */
+async function removeLeftovers(folder) {
+  const parent = dirname(folder);
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(`${basename(folder)}.partial`)) {
+      await rm(join(parent, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/**
+ * On Windows a folder cannot be renamed while a virus scanner reads the files just written in it.
+ * @param {string} from
+ * @param {string} to
+ */
+async function renameFolder(from, to) {
+  for (let attempt = 1; ; attempt++) {
     try {
-      await writeFile(lock, String(process.pid), { flag: 'wx' });
+      await rename(from, to);
       return;
     } catch (error) {
-      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') {
+      const isBusy = /EPERM|EACCES|EBUSY/.test(codeOf(error) ?? '');
+      if (process.platform !== 'win32' || !isBusy || attempt === 50) {
         throw error;
       }
     }
+    await sleep(200);
+  }
+}
+
+/** @param {unknown} error */
+const codeOf = (error) => /** @type {NodeJS.ErrnoException} */ (error).code;
+
+/**
+ * Waits until nobody has the lock and takes it.
+ * @param {string} lock
+ * @returns {Promise<string>} what is written in it: who has it
+ */
+async function takeLock(lock) {
+  const owner = `${process.pid} ${randomUUID()}`;
+  for (;;) {
     try {
-      const [owner, { mtimeMs }] = await Promise.all([readFile(lock, 'utf8'), stat(lock)]);
-      const age = Date.now() - mtimeMs;
-      // An owner that died leaves its lock behind; one in another container is known by its heartbeat alone.
-      if (age > 60_000 || (age > 8000 && Number(owner) > 0 && !isAlive(Number(owner)))) {
-        await rm(lock, { force: true });
-        continue;
+      await writeFile(lock, owner, { flag: 'wx' });
+      return owner;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') {
+        throw error;
       }
-    } catch {
-      continue;
     }
-    await sleep(300);
+    if (await isStale(lock)) {
+      await removeStale(lock);
+    } else {
+      await sleep(300);
+    }
+  }
+}
+
+/**
+ * Whether a lock was left behind by an owner that has died; one in another container is known by its heartbeat alone.
+ * @param {string} lock
+ */
+async function isStale(lock) {
+  try {
+    const [owner, { mtimeMs }] = await Promise.all([readFile(lock, 'utf8'), stat(lock)]);
+    const age = Date.now() - mtimeMs;
+    const pid = Number.parseInt(owner, 10);
+    return age > 60_000 || (age > 8000 && pid > 0 && !isAlive(pid));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Removes a lock that was found to be stale. Another process may have found the same, removed it and taken its own
+ * by now. So the lock is moved aside first, which only one can do, and put back where it is not the stale one.
+ * @param {string} lock
+ */
+export async function removeStale(lock) {
+  const aside = `${lock}.${randomUUID().slice(0, 8)}`;
+  try {
+    await rename(lock, aside);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return;
+    }
+    throw error;
+  }
+  if (!(await isStale(aside))) {
+    await copyFile(aside, lock, constants.COPYFILE_EXCL).catch(() => {});
+  }
+  await rm(aside, { force: true });
+}
+
+/**
+ * Gives a lock back, unless somebody has taken it over.
+ * @param {string} lock
+ * @param {string} owner
+ */
+async function releaseLock(lock, owner) {
+  if ((await readFile(lock, 'utf8').catch(() => '')) === owner) {
+    await rm(lock, { force: true });
   }
 }
 

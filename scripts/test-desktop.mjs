@@ -3,12 +3,20 @@
 //   npm run test:desktop [-- --version 1.95.0]
 //
 // Where that download cannot be reached, npm test runs the same suite in the real VS Code from the npm registry.
-import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildTests } from './build-tests.mjs';
-import { cacheFolder, Failure, messageOf, npm, root, runMain } from './support.mjs';
+import {
+  cacheFolder,
+  Failure,
+  makeTemporary,
+  messageOf,
+  npm,
+  removeTemporary,
+  root,
+  runMain,
+} from './support.mjs';
 import { quietSettings } from './vscode-server.mjs';
 
 await runMain(async () => {
@@ -29,7 +37,7 @@ await runMain(async () => {
     throw new Failure('The build failed.');
   }
   await buildTests();
-  const profile = await mkdtemp(join(await realpath(tmpdir()), 'surprisal-desktop-'));
+  const profile = await makeTemporary('desktop');
   try {
     // The tests edit files: they get a copy.
     const workspace = join(profile, 'demo');
@@ -45,6 +53,6 @@ await runMain(async () => {
   } catch (error) {
     throw new Failure(`The integration tests failed in desktop VS Code: ${messageOf(error)}`);
   } finally {
-    await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }).catch(() => {});
+    await removeTemporary(profile);
   }
 });

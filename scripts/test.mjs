@@ -158,6 +158,7 @@ await runMain(async () => {
   if (chosen.includes('lint')) {
     await step('lint', () => npmScript('lint', ...(process.stdout.isTTY ? [] : ['--colors=off'])));
   }
+  const checks = total.passed + total.failed;
   const suites = chosen.filter((name) => name !== 'types' && name !== 'lint');
   if (suites.length > 0) {
     const built = await step('build', async () => {
@@ -194,6 +195,11 @@ await runMain(async () => {
     if (!built) {
       summary.push(`${suites.join(', ')}: not run, because the build failed`);
     }
+  }
+  // One suite may have no test of that name, but a name that none has is a mistake.
+  if (suites.length > 0 && values.grep !== undefined && total.passed + total.failed === checks) {
+    console.error(`No test has “${values.grep}” in its name.`);
+    total.failed++;
   }
   console.log(`\n${summary.join('\n')}`);
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

@@ -9,8 +9,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, realpath, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,10 +23,12 @@ import {
   isMain,
   killTree,
   makeOnce,
+  makeTemporary,
   megabytes,
   messageOf,
   npm,
   npmReason,
+  removeTemporary,
   root,
   runMain,
 } from './support.mjs';
@@ -38,7 +39,7 @@ const integrity =
   'sha512-q/Fh2DOxCRNhC/WiG/6sAhSKnj7ZACTVBaeeZ+rWjol//0FCbl/qg1ln5ecZ99jYcfqMxZZAyWcN+YBIo0DgpA==';
 
 /** Goes up with every change to the steps below, so that an older cache is made anew. */
-const recipeVersion = 2;
+const recipeVersion = 3;
 
 const recipe = join(root, 'scripts', 'vscode-server');
 
@@ -180,8 +181,8 @@ async function unpack(archive, folder) {
 
 /**
  * Adapts what was unpacked: the extensions that are left out disappear from the list in the browser's bundle, the
- * settings file gets the address under which its changes are reported, and the product loses its extension gallery,
- * so that nothing is fetched from it.
+ * settings file gets the address under which its changes are reported, packages are taken from node_modules, and the
+ * product loses its extension gallery, so that nothing is fetched from it.
  * @param {string} folder
  */
 async function adapt(folder) {
@@ -202,9 +203,32 @@ async function adapt(folder) {
     return `${found},authority:this.options.remoteAuthority`;
   });
   await writeFile(bundle, source);
+  await takePackagesFromFolder(join(folder, 'out'));
   const product = JSON.parse(await readFile(join(folder, 'product.json'), 'utf8'));
   delete product.extensionsGallery;
   await writeFile(join(folder, 'product.json'), JSON.stringify(product, null, 2));
+}
+
+/**
+ * The desktop build has its packages in an archive, node_modules.asar, and so some of the code asks for them there. A
+ * link of that name would do, were links not absolute on Windows.
+ * @param {string} folder that of the bundles
+ */
+async function takePackagesFromFolder(folder) {
+  let places = 0;
+  for (const name of await readdir(folder, { recursive: true })) {
+    if (name.endsWith('.js')) {
+      const file = join(folder, name);
+      const parts = (await readFile(file, 'utf8')).split('"vs/../../node_modules.asar"');
+      if (parts.length > 1) {
+        places += parts.length - 1;
+        await writeFile(file, parts.join('"vs/../../node_modules"'));
+      }
+    }
+  }
+  if (places === 0) {
+    throw new Failure("VS Code's bundles do not name node_modules.asar, as was expected.");
+  }
 }
 
 /** @param {string} folder */
@@ -214,20 +238,44 @@ async function addPackages(folder) {
   await rm(join(folder, 'package.json'), { force: true });
   await cp(recipe, folder, { recursive: true });
   const { code, output } = await npm(
-    ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error'],
+    [
+      'ci',
+      '--omit=dev',
+      '--ignore-scripts',
+      '--no-bin-links',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel',
+      'error',
+    ],
     { cwd: folder, quiet: true },
   );
   if (code !== 0) {
     throw new Failure(`npm could not install the packages of VS Code's server: ${npmReason(output)}`);
   }
   const modules = join(folder, 'node_modules');
+  await replaceLinks(modules);
   for (const entry of await readdir(modules, { recursive: true, withFileTypes: true })) {
     if (entry.isFile() && entry.name.endsWith('.map')) {
       await rm(join(entry.parentPath ?? entry.path, entry.name));
     }
   }
-  // The browser's side asks for some packages under this name, which is an archive in the desktop build.
-  await symlink('node_modules', join(folder, 'node_modules.asar'), 'junction');
+}
+
+/**
+ * Puts copies in the place of links: npm only links to the stand-ins, and on Windows its links are absolute, so that
+ * they lead nowhere once the folder gets its final name.
+ * @param {string} folder
+ */
+export async function replaceLinks(folder) {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isSymbolicLink()) {
+      const link = join(entry.parentPath ?? entry.path, entry.name);
+      const target = await realpath(link);
+      await unlink(link);
+      await cp(target, link, { recursive: true });
+    }
+  }
 }
 
 /**
@@ -267,7 +315,8 @@ function stopWithParent() {
     return;
   }
   watching = true;
-  process.on('exit', () => {
+  // First of all: what the servers still write to is removed at the exit, too.
+  process.prependListener('exit', () => {
     for (const child of running) {
       killTree(/** @type {number} */ (child.pid), 'SIGKILL');
     }
@@ -282,7 +331,7 @@ function stopWithParent() {
 export async function startServer(options) {
   const { host = '127.0.0.1', port = 0, settings = {} } = options;
   const { root: serverRoot } = await ensureServer();
-  const dataDir = options.dataDir ?? (await mkdtemp(join(await realpath(tmpdir()), 'surprisal-vscode-')));
+  const dataDir = options.dataDir ?? (await makeTemporary('vscode'));
   const extensionsDir = options.extensionsDir ?? join(dataDir, 'extensions');
   const changeSettings = await settingsWriter(dataDir, options.extensionPath);
   await mkdir(extensionsDir, { recursive: true });
@@ -360,7 +409,7 @@ export async function startServer(options) {
     }
     running.delete(child);
     if (options.dataDir === undefined) {
-      await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }).catch(() => {});
+      await removeTemporary(dataDir);
     }
   };
 
@@ -429,9 +478,9 @@ async function settingsWriter(dataDir, extensionPath) {
  * The address of the workbench: what it opens and which extension it loads is part of it.
  * @param {string} origin
  * @param {string} token
- * @param {ServerOptions} options
+ * @param {Pick<ServerOptions, 'workspace' | 'extensionPath' | 'extensionTestsPath' | 'openFile'>} options
  */
-function workbenchUrl(origin, token, { workspace, extensionPath, extensionTestsPath, openFile }) {
+export function workbenchUrl(origin, token, { workspace, extensionPath, extensionTestsPath, openFile }) {
   const authority = new URL(origin).host;
   const remote = (/** @type {string} */ path) =>
     `vscode-remote://${authority}${pathToFileURL(path).pathname}`;
@@ -449,7 +498,8 @@ function workbenchUrl(origin, token, { workspace, extensionPath, extensionTestsP
   const url = new URL(origin);
   url.searchParams.set('tkn', token);
   if (workspace) {
-    url.searchParams.set('folder', pathToFileURL(workspace).pathname);
+    // VS Code takes this one as a path and decodes nothing in it; the others are URIs.
+    url.searchParams.set('folder', decodeURIComponent(pathToFileURL(workspace).pathname));
   }
   url.searchParams.set('payload', JSON.stringify(payload));
   return url.href;

@@ -1,6 +1,5 @@
 // Drives the real VS Code in a real browser: what the end-to-end tests see is what a user sees.
-import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Browser, Frame, Locator, Page } from 'playwright-core';
 import type { Server } from '../../scripts/vscode-server.mjs';
@@ -62,8 +61,9 @@ const outputFolder = resolve(root, 'out');
 export async function openWorkbench(options: WorkbenchOptions): Promise<Workbench> {
   const { startServer } = await import('../../scripts/vscode-server.mjs');
   const { launchBrowser } = await import('../../scripts/browser.mjs');
+  const { makeTemporary, removeTemporary } = await import('../../scripts/support.mjs');
   const theme = options.theme ?? 'dark';
-  const temporary = await mkdtemp(join(await realpath(tmpdir()), 'surprisal-workspace-'));
+  const temporary = await makeTemporary('workspace');
   const workspace = join(temporary, basename(resolve(options.workspace)));
   await cp(options.workspace, workspace, { recursive: true });
   const server = await startServer({
@@ -73,7 +73,7 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
     ...(options.openFile ? { openFile: join(workspace, options.openFile) } : {}),
     ...(options.env ? { env: options.env } : {}),
   }).catch(async (error) => {
-    await rm(temporary, { recursive: true, force: true });
+    await removeTemporary(temporary);
     throw error;
   });
   let browser: Browser | undefined;
@@ -99,7 +99,7 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
     await workbench?.saveEvidence('open-workbench');
     await browser?.close();
     await server.stop();
-    await rm(temporary, { recursive: true, force: true });
+    await removeTemporary(temporary);
     throw error;
   }
 }
@@ -462,6 +462,7 @@ export class Workbench {
   async close(): Promise<void> {
     await this.browser.close().catch(() => {});
     await this.server.stop();
-    await rm(dirname(this.workspace), { recursive: true, force: true });
+    const { removeTemporary } = await import('../../scripts/support.mjs');
+    await removeTemporary(dirname(this.workspace));
   }
 }
