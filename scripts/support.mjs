@@ -28,6 +28,9 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Where downloaded tools are kept: `.cache`, or the folder that SURPRISAL_CACHE names. */
 export const cacheFolder = resolve(root, process.env.SURPRISAL_CACHE || '.cache');
 
+// Tests and benchmarks load ONNX Runtime themselves; its telemetry is off there, as it is in the product.
+process.env.ORT_DISABLE_TELEMETRY = '1';
+
 /** A failure whose message says everything: it is shown in one line, without a stack trace. */
 export class Failure extends Error {}
 

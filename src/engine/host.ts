@@ -37,8 +37,16 @@ function problemOf(error: unknown): EngineProblem {
   };
 }
 
+/**
+ * With this in the environment ONNX Runtime's builds for Linux and macOS send nothing, and keep no identifier of the
+ * device: from version 1.29 on they tell Microsoft about sessions and models otherwise. It is read when the library is
+ * loaded. (Its builds for Windows write events for Windows' tracing instead, whatever is set.)
+ */
+const NO_TELEMETRY = 'ORT_DISABLE_TELEMETRY';
+
 /** Loads the native library, which some platforms lack. @throws ModelError */
 function loadRuntime(): Runtime & typeof OnnxRuntime {
+  process.env[NO_TELEMETRY] = '1';
   try {
     // Required here and not imported above: a missing binary has to become a message, not a crash.
     return require('onnxruntime-node');

@@ -474,7 +474,7 @@ describe('the extension in a real extension host', function () {
     const at = document.getText().indexOf('proprosed') + 2;
     await until(() => api.decorations(document.uri) !== undefined, 'colours');
     let hover = '';
-    for (const deadline = Date.now() + 60_000; Date.now() < deadline && !hover.includes('expected here'); ) {
+    for (const deadline = Date.now() + 60_000; Date.now() < deadline && !hover.includes('model expected here:'); ) {
       hover = (await hoverTexts(document, at)).join('\n');
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -67,6 +67,28 @@ describe('surprisal score', function () {
   function oneLine(text: string): void {
     assert.equal(text.trimEnd().split('\n').length, 1, `one line: ${text}`);
   }
+
+  it('leaves nothing behind but its output: ONNX Runtime\u2019s telemetry is off', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'surprisal-home-'));
+    try {
+      // As a user has it: what tests and continuous integration set turns the telemetry off, too.
+      const kept = ['PATH', 'SYSTEMROOT'];
+      const environment = Object.fromEntries(
+        Object.keys(process.env).map((name) => [
+          name,
+          kept.includes(name.toUpperCase()) ? process.env[name] : undefined,
+        ]),
+      );
+      const places = { HOME: home, USERPROFILE: home, TMPDIR: home, TEMP: home, TMP: home };
+      const { status, error } = await surprisal(['score', join(DEMO, 'statistics.py'), ...QUICK], '', {
+        environment: { ...environment, ...places },
+      });
+      assert.equal(status, 0, error);
+      assert.deepEqual(await readdir(home, { recursive: true }), []);
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
+  });
 
   it('writes one JSON object for one file, with exact positions', async () => {
     const file = join(DEMO, 'inventory.ts');
