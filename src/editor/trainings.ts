@@ -21,6 +21,8 @@ interface Training {
   tokens: TrainingTokens;
   points: readonly TrainingPoint[];
   best: number | undefined;
+  /** How far the document is scored with what was learnt; undefined before that. */
+  scoring: PanelTraining['scoring'];
   /** The losses that the training is based on; undefined while the document is still being scored. */
   base: LossMap | undefined;
   /** The losses after training. */
@@ -86,6 +88,7 @@ export class Trainings implements vscode.Disposable {
       tokens: { training: 0, evaluation: 0 },
       points: [],
       best: undefined,
+      scoring: undefined,
       base: undefined,
       adapted: undefined,
       snapshot: undefined,
@@ -95,9 +98,12 @@ export class Trainings implements vscode.Disposable {
     void this.#run(training);
   }
 
-  /** Ends a document's training; what was learnt up to there stays. */
+  /** Ends a document's training; the document is scored with what was learnt. Ends that scoring if it is under way. */
   stop(document: vscode.TextDocument): void {
-    this.#trainings.get(document)?.stop.abort();
+    const training = this.#trainings.get(document);
+    if (training) {
+      (training.scoring ? training.cancel : training.stop).abort();
+    }
   }
 
   /** Shows the document's losses after training, or those of the model as it is. */
@@ -138,6 +144,10 @@ export class Trainings implements vscode.Disposable {
           point: (point) => {
             training.points = [...training.points, point];
             training.best = bestOf(training.points);
+            this.#tell(training);
+          },
+          scored: (done, total) => {
+            training.scoring = { done, total };
             this.#tell(training);
           },
         },
@@ -251,7 +261,7 @@ export class Trainings implements vscode.Disposable {
   }
 
   #snapshot(training: Training): PanelTraining {
-    const { document, options, state, problem, tokens, points, best, adapted } = training;
+    const { document, options, state, problem, tokens, points, best, scoring, adapted } = training;
     const shown = this.#scores.get(document.uri)?.trained;
     return {
       uri: document.uri.toString(),
@@ -261,6 +271,7 @@ export class Trainings implements vscode.Disposable {
       tokens,
       points,
       ...(best !== undefined && { best }),
+      ...(state === 'running' && scoring && { scoring }),
       hasAdapted: adapted !== undefined,
       shown: shown !== undefined && shown === adapted,
     };

@@ -474,7 +474,10 @@ describe('the extension in a real extension host', function () {
     const at = document.getText().indexOf('proprosed') + 2;
     await until(() => api.decorations(document.uri) !== undefined, 'colours');
     let hover = '';
-    for (const deadline = Date.now() + 60_000; Date.now() < deadline && !hover.includes('model expected here:'); ) {
+    for (
+      const deadline = Date.now() + 60_000;
+      Date.now() < deadline && !hover.includes('model expected here:');
+    ) {
       hover = (await hoverTexts(document, at)).join('\n');
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -764,6 +767,25 @@ describe('the extension in a real extension host', function () {
     page.panel.dispose();
     await drawn(document);
     assert.equal(api.panels().length, 0);
+  });
+
+  it('says how far a document is scored with what was learnt, and stops that', async () => {
+    const part = (await open('statistics.py')).getText();
+    const document = await vscode.workspace.openTextDocument({ content: part.repeat(4) });
+    await vscode.window.showTextDocument(document);
+    const page = await openPage();
+    await until(() => api.losses(document.uri)?.complete === true, 'the scores');
+    const { length } = api.losses(document.uri)!.nats;
+    page.panel.receive({ type: 'train', options: { ...TRAINING_DEFAULTS, epochs: 1 } });
+    await until(() => page.training?.scoring !== undefined, 'the scoring');
+    const { scoring, points } = page.training!;
+    assert.ok(scoring!.done > 0 && scoring!.done <= length);
+    assert.equal(scoring!.total, length);
+    page.panel.receive({ type: 'stopTraining' });
+    await until(() => page.training?.state === 'stopped', 'stopped', 5000);
+    assert.deepEqual(page.training!.points, points);
+    assert.equal(page.training!.hasAdapted, false);
+    assert.equal(page.training!.scoring, undefined);
   });
 
   it('goes on with a training as long as a panel shows its document', async () => {

@@ -81,6 +81,7 @@ export const learningStrings = {
   train: 'Train',
   trainAgain: 'Train again',
   stop: 'Stop',
+  stopScoring: 'Stop scoring',
   states: {
     none: 'Not trained yet.',
     running: 'Training.',
@@ -89,6 +90,8 @@ export const learningStrings = {
     failed: 'The training failed.',
   },
   starting: 'The first losses are being computed.',
+  scoring: 'Trained. Scoring the document with it.',
+  scoringText: (done: string, total: string) => `${done} of ${total} tokens.`,
   wait: 'Training can begin when all tokens of the document are scored.',
   noDocument: 'Training needs a document: open one with some text.',
   progress: 'Progress of the training',

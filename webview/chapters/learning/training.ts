@@ -96,18 +96,12 @@ export function makeTraining(host: Host): View {
   const updateStatus = (training: PanelTraining | undefined, last: TrainingPoint | undefined) => {
     const state = training?.state ?? 'none';
     const isRunning = state === 'running';
-    setText(kind, strings.states[state]);
-    setText(
-      reached,
-      training && last
-        ? strings.progressText(significantText(last.epoch), count(training.options.epochs), count(last.step))
-        : isRunning
-          ? strings.starting
-          : '',
-    );
+    const scoring = training?.scoring;
+    setText(kind, scoring ? strings.scoring : strings.states[state]);
+    setText(reached, reachedText(training, last));
     setShown(track.element, isRunning);
-    const share = training && last ? Math.min(1, last.epoch / training.options.epochs) : 0;
-    track.set(share);
+    const trained = training && last ? Math.min(1, last.epoch / training.options.epochs) : 0;
+    track.set(scoring ? scoring.done / scoring.total : trained);
     setShown(tokens, training !== undefined && training.tokens.training > 0);
     if (training) {
       const sentence = training.options.evaluation === 'split' ? strings.tokens : strings.tokensOfAnother;
@@ -137,6 +131,7 @@ export function makeTraining(host: Host): View {
       const focused = document.activeElement;
       train.disabled = !canTrain || isRunning;
       setShown(stop, isRunning);
+      setText(stop, training?.scoring ? strings.stopScoring : strings.stop);
       // The focus does not get lost with the button that had it.
       if (focused === train && isRunning) {
         stop.focus();
@@ -158,6 +153,21 @@ export function makeTraining(host: Host): View {
       showTrained.disabled = training?.hasAdapted !== true;
     },
   };
+}
+
+/** How far a training has come, in words. */
+function reachedText(training: PanelTraining | undefined, last: TrainingPoint | undefined): string {
+  if (training?.scoring) {
+    return strings.scoringText(count(training.scoring.done), count(training.scoring.total));
+  }
+  if (training && last) {
+    return strings.progressText(
+      significantText(last.epoch),
+      count(training.options.epochs),
+      count(last.step),
+    );
+  }
+  return training?.state === 'running' ? strings.starting : '';
 }
 
 /** The options with an evaluation that there is: the other document may have been closed. */
