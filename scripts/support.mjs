@@ -1,9 +1,8 @@
 // What the scripts share: the repository's folders, the cache, locks, child processes and messages.
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, createReadStream, existsSync, realpathSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, realpathSync, rmSync } from 'node:fs';
 import {
-  copyFile,
   lstat,
   mkdir,
   mkdtemp,
@@ -356,7 +355,9 @@ async function takeLock(lock) {
  */
 async function isStale(lock) {
   try {
-    const [owner, { mtimeMs }] = await Promise.all([readFile(lock, 'utf8'), stat(lock)]);
+    // In this order: an owner that has gone must not be seen with the age of the next one's lock, which is young.
+    const owner = await readFile(lock, 'utf8');
+    const { mtimeMs } = await stat(lock);
     const age = Date.now() - mtimeMs;
     const pid = Number.parseInt(owner, 10);
     return age > 60_000 || (age > 8000 && pid > 0 && !isAlive(pid));
@@ -369,24 +370,33 @@ async function isStale(lock) {
 }
 
 /**
- * Removes a lock that was found to be stale. Another process may have found the same, removed it and taken its own
- * by now. So the lock is moved aside first, which only one can do, and put back where it is not the stale one.
+ * Removes a lock that was found to be stale. Another process may have found the same, removed it and taken its own by now:
+ * so only one at a time may remove it, and looks again first. Nobody can take the lock while the stale one is there.
  * @param {string} lock
  */
 export async function removeStale(lock) {
-  const aside = `${lock}.${randomUUID().slice(0, 8)}`;
+  const turn = `${lock}.removal`;
   try {
-    await rename(lock, aside);
+    await writeFile(turn, String(process.pid), { flag: 'wx' });
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') {
-      return;
+    if (codeOf(error) !== 'EEXIST') {
+      throw error;
     }
-    throw error;
+    if (await isStale(turn)) {
+      // Its owner was ended within these few lines.
+      await rm(turn, { force: true });
+    } else {
+      await sleep(50);
+    }
+    return;
   }
-  if (!(await isStale(aside))) {
-    await copyFile(aside, lock, constants.COPYFILE_EXCL).catch(() => {});
+  try {
+    if (await isStale(lock)) {
+      await rm(lock, { force: true });
+    }
+  } finally {
+    await rm(turn, { force: true });
   }
-  await rm(aside, { force: true });
 }
 
 /**

@@ -430,6 +430,7 @@ describe('the extension in a real extension host', function () {
   it('keeps the scores of a document that gets another language, and goes on with them', async () => {
     const editor = await show('statistics.py');
     const { document } = editor;
+    moveTo(editor, 0);
     await configure('heatmap.enabled', true);
     const before = await drawn(document);
     const page = await openPage();
@@ -616,6 +617,7 @@ describe('the extension in a real extension host', function () {
     const editor = await show('statistics.py');
     const { document } = editor;
     await api.score(document);
+    moveTo(editor, 0);
     const page = await openPage();
     await page.shows(document, 0);
     const { scoring: earlier } = page.state!;
@@ -789,7 +791,10 @@ describe('the extension in a real extension host', function () {
   });
 
   it('goes on with a training as long as a panel shows its document', async () => {
-    const { document } = await show('statistics.py');
+    const editor = await show('statistics.py');
+    const { document } = editor;
+    // VS Code remembers where the cursor was.
+    moveTo(editor, 0);
     await configure('heatmap.enabled', true);
     await drawn(document);
     const first = await openPage();
@@ -809,6 +814,7 @@ describe('the extension in a real extension host', function () {
     // A panel on another document changes nothing, and the last one on this document ends it.
     await vscode.commands.executeCommand(COMMANDS.pinPanel);
     const other = await show('inventory.ts', vscode.ViewColumn.One);
+    moveTo(other, 0);
     const third = await openPage();
     await third.shows(other.document, 0);
     third.panel.dispose();
