@@ -151,6 +151,7 @@ interface Choice {
 
 const described = ({ weights, arguments: given }: Settings) =>
   `${weights}, --ctx-size ${CHUNK} ${given.join(' ')}`;
+const inWords = (threads: number) => `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 const perplexityOf = (meanNats: number) => Math.exp(meanNats).toFixed(4);
 
 /**
@@ -210,7 +211,7 @@ interface Choices {
  * @throws Error when the float32 weights do not give what ours give
  */
 async function choose(tool: Tool, trial: BenchDocument, threads: number): Promise<Choices> {
-  console.log(`Trying llama.cpp’s settings with ${threads} ${threads === 1 ? 'thread' : 'threads'} …`);
+  console.log(`Trying llama.cpp’s settings with ${inWords(threads)} …`);
   const variants = BATCHES.flatMap((batch) =>
     FLASH_ATTENTION.map((flash) => ['--batch-size', String(batch), '--flash-attn', flash]),
   );
@@ -258,13 +259,13 @@ export const llamaCpp: PeerSource = {
         name,
         about: `llama.cpp ${version}; ${choices
           .map(
-            (one) => `with ${one.threads} threads: ${described(of(one).choice.settings)}; ${of(one).check}`,
+            (one) => `with ${inWords(one.threads)}: ${described(of(one).choice.settings)}; ${of(one).check}`,
           )
           .join('; ')}`,
         measure: (document, count) => {
           const one = choices.find((candidate) => candidate.threads === count);
           if (!one) {
-            throw new RangeError(`llama.cpp's settings were not tried with ${count} threads`);
+            throw new RangeError(`llama.cpp's settings were not tried with ${inWords(count)}`);
           }
           return tool.measure(document, of(one).choice.settings, count);
         },
