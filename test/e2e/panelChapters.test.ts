@@ -119,6 +119,15 @@ describe('the chapters of the explainer panel', () => {
           await page.workbench.screenshot(`chapter-${name}-${theme}-${width}`);
         }
       }
+      // And the numbers behind a chart.
+      await page.openChapter('logarithm');
+      await page.frame.getByTestId('curve').hover();
+      const toggle = page.frame.getByTestId('curve-show-table');
+      await toggle.click();
+      await page.frame.getByTestId('curve-table').locator('tbody tr').first().scrollIntoViewIfNeeded();
+      assert.deepEqual(await page.inaccessible(), [], 'table');
+      await page.workbench.screenshot(`table-${theme}`);
+      await toggle.click();
     });
   }
 });

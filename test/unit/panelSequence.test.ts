@@ -149,4 +149,13 @@ describe('panel: what carries the loss', () => {
     assert.equal(visibleText(hidden, 0), 'a<ZWJ>\n');
     assert.equal(visibleText(hidden, 1), `${'b'.repeat(40)}…`);
   });
+
+  it('shows what is invisible in an expensive line, with its blanks as they are', () => {
+    const visible = { ' ': '·', '\u200D': '<ZWJ>', '\t': '→' };
+    const hidden = { ...seriesOf('  a b\u200D|\tc\n|d', [3, 2, 1]), visible };
+    assert.deepEqual(
+      analyse(hidden).lines.map(({ text }) => text),
+      ['a b<ZWJ>→c', 'd'],
+    );
+  });
 });

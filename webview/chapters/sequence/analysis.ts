@@ -105,7 +105,7 @@ function largest(nats: Float32Array): number {
   return maximum;
 }
 
-function expensiveLines({ nats, lines, starts, text }: PanelSeries): ExpensiveLine[] {
+function expensiveLines({ nats, lines, starts, text, visible }: PanelSeries): ExpensiveLine[] {
   const count = lines.length === 0 ? 0 : lines[lines.length - 1] + 1;
   const totals = totalsByGroup(nats, (i) => lines[i], count);
   const order = Array.from({ length: count }, (_, line) => line)
@@ -126,7 +126,7 @@ function expensiveLines({ nats, lines, starts, text }: PanelSeries): ExpensiveLi
       nats: totals.nats[line],
       tokens: totals.counts[line],
       peak,
-      text: lineAt(text, starts[peak]),
+      text: visibleLine(lineAt(text, starts[peak]), visible),
     };
   });
 }
@@ -190,6 +190,11 @@ export function visibleText({ text, starts, ends, visible }: PanelSeries, token:
   const characters = [...text.slice(starts[token], ends[token])];
   const shown = characters.slice(0, LONGEST_TEXT).map((character) => visible[character] ?? character);
   return shown.join('') + (characters.length > LONGEST_TEXT ? '…' : '');
+}
+
+/** A line's text with all that is invisible in it made visible, but for its blanks: they stand between words. */
+function visibleLine(line: string, visible: PanelSeries['visible']): string {
+  return [...line].map((character) => (character === ' ' ? ' ' : (visible[character] ?? character))).join('');
 }
 
 /** The line of a text that an offset is on, without its end and its outer blanks. */
