@@ -2,14 +2,14 @@
 import * as vscode from 'vscode';
 import { Api, type SurprisalApi } from './editor/api';
 import { registerCommands } from './editor/commands';
-import { onDidChangeSetting, unusableSettings } from './editor/configuration';
+import { logUnusableSettings, onDidChangeSetting } from './editor/configuration';
 import { CurrentEditor } from './editor/current';
 import { engineSettings } from './editor/engineSettings';
 import { Heatmap } from './editor/heatmap';
 import { HeatTypes } from './editor/heatTypes';
 import { TokenHover } from './editor/hover';
 import { IdleStop } from './editor/idle';
-import { CONTEXTS, DEFAULTS } from './editor/keys';
+import { CONTEXTS } from './editor/keys';
 import { LegendView } from './editor/legend';
 import { Log } from './editor/log';
 import { Menu } from './editor/menu';
@@ -56,14 +56,8 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const menu = new Menu(scores, started, heatmap, current, statusBar);
   const navigator = new Navigator(scores, current);
   const api = new Api(scores, drawing, trainings, panels);
-  const logUnusable = () => {
-    for (const sentence of unusableSettings()) {
-      log.warn(sentence);
-    }
-  };
-  logUnusable();
   context.subscriptions.push(
-    onDidChangeSetting(Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[], logUnusable),
+    logUnusableSettings(log),
     registerCommands({ engine: started, heatmap, current, panels, legend, menu, navigator, log }),
     onDidChangeSetting(['model', 'device', 'threads', 'weights', 'cache.size'], () => {
       // A setting may change without its value: in a file that another one overrides.

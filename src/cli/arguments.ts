@@ -1,6 +1,6 @@
 /** The command line's arguments. */
 import { parseArgs } from 'node:util';
-import { DEVICE_CHOICES, type DeviceChoice, type WeightsChoice } from '../engine/protocol';
+import { DEVICE_CHOICES, type DeviceChoice, MOST_THREADS, type WeightsChoice } from '../engine/protocol';
 import { WEIGHTS_CHOICES } from '../model/devices';
 
 export const FORMATS = ['text', 'json', 'csv', 'html'] as const;
@@ -89,7 +89,7 @@ export function parseCommand(words: readonly string[]): Command {
     format: oneOf('--format', values.format, FORMATS),
     model: values.model,
     device: oneOf('--device', values.device, DEVICE_CHOICES),
-    threads: wholeNumber('--threads', values.threads, 256),
+    threads: wholeNumber('--threads', values.threads, MOST_THREADS),
     weights: oneOf('--weights', values.weights, WEIGHTS_CHOICES),
     unit: oneOf('--unit', values.unit, ['bits', 'nats'] as const),
     top: wholeNumber('--top', values.top, MOST_TOP),

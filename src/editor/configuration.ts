@@ -1,22 +1,27 @@
 /** Reads and writes the extension's settings by their typed names. */
 import * as vscode from 'vscode';
-import { DEFAULTS, SECTION, type Settings, usable } from './keys';
+import { SECTION, SETTING_NAMES, type Settings, usable } from './keys';
+import type { Log } from './log';
 
 /** The value of a setting. */
 export function setting<Name extends keyof Settings>(name: Name): Settings[Name] {
   return usable(name, vscode.workspace.getConfiguration(SECTION).get<unknown>(name));
 }
 
-/** One sentence about each setting whose value cannot be used. */
-export function unusableSettings(): string[] {
-  const configuration = vscode.workspace.getConfiguration(SECTION);
-  return (Object.keys(DEFAULTS) as (keyof Settings)[]).flatMap((name) => {
-    const value = configuration.get<unknown>(name);
-    const used = usable(name, value);
-    return used === value
-      ? []
-      : [`${SECTION}.${name} cannot be ${JSON.stringify(value)}; ${JSON.stringify(used)} is used.`];
-  });
+/** Logs the settings whose values cannot be used, now and whenever one changes. */
+export function logUnusableSettings(log: Log): vscode.Disposable {
+  const look = () => {
+    const configuration = vscode.workspace.getConfiguration(SECTION);
+    for (const name of SETTING_NAMES) {
+      const value = configuration.get<unknown>(name);
+      const used = usable(name, value);
+      if (used !== value) {
+        log.warn(`${SECTION}.${name} cannot be ${JSON.stringify(value)}; ${JSON.stringify(used)} is used.`);
+      }
+    }
+  };
+  look();
+  return onDidChangeSetting(SETTING_NAMES, look);
 }
 
 /** Writes a setting where it is set already: in the workspace if it is set there, else for the user. */

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { HEAT_BIN_COUNT, heatOf } from '../loss/heat';
 import { displayedUnits } from './carry';
+import { onDidCloseDocument } from './closing';
 import type { HeatTypes } from './heatTypes';
 import { type LineWindow, lineWindows, RANGE_SIZE, RangeCollector } from './ranges';
 import { RENDERED_COLUMNS } from './scope';
@@ -70,7 +71,7 @@ export class Heatmap implements vscode.Disposable {
         this.#scrolled(textEditor.document),
       ),
       vscode.workspace.onDidChangeTextDocument(({ document }) => this.#forgetTold(document)),
-      vscode.workspace.onDidCloseTextDocument((document) => this.#closed(document)),
+      onDidCloseDocument((document) => this.#closed(document)),
     ];
     this.#scheduleVisible();
   }
@@ -247,10 +248,6 @@ export class Heatmap implements vscode.Disposable {
   }
 
   #closed(document: vscode.TextDocument): void {
-    // Not when it got another language.
-    if (!document.isClosed) {
-      return;
-    }
     clearTimeout(this.#drawings.get(document)?.timer);
     this.#drawings.delete(document);
   }

@@ -3,6 +3,7 @@ import {
   DEFAULT_CACHE_SIZE,
   DEVICE_CHOICES,
   type DeviceChoice,
+  MOST_THREADS,
   type WeightsChoice,
 } from '../engine/protocol';
 import { INFORMATION_UNITS, type InformationUnit } from '../loss/units';
@@ -35,6 +36,9 @@ export const DEFAULTS: Settings = {
   'cache.size': DEFAULT_CACHE_SIZE,
 };
 
+/** The name of every setting. */
+export const SETTING_NAMES = Object.keys(DEFAULTS) as readonly (keyof Settings)[];
+
 /** The values of the settings that have a choice of them. */
 export const CHOICES: { readonly [Name in keyof Settings]?: readonly Settings[Name][] } = {
   unit: INFORMATION_UNITS,
@@ -45,7 +49,7 @@ export const CHOICES: { readonly [Name in keyof Settings]?: readonly Settings[Na
 /** The smallest and the largest value of the settings that are numbers. Those are whole but for the delay. */
 export const LIMITS: { readonly [Name in keyof Settings]?: readonly [least: number, most: number] } = {
   delay: [0, 10_000],
-  threads: [0, 256],
+  threads: [0, MOST_THREADS],
   'cache.size': [64, 65_536],
 };
 

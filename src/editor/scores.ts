@@ -6,6 +6,7 @@ import { LossMap } from '../loss/lossMap';
 import { messageOf } from '../model/errors';
 import { SECTION_LIMITS, type Section, type SectionText, sectionTexts } from '../text/sections';
 import { type CarriedScores, CarryRoom, carry, noScores, overlay } from './carry';
+import { onDidCloseDocument } from './closing';
 import { onDidChangeSetting, setting } from './configuration';
 import { DocumentLines, lengthOf } from './documentLines';
 import type { Log } from './log';
@@ -220,7 +221,7 @@ export class DocumentScores implements vscode.Disposable {
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#cursorMoved(textEditor)),
       vscode.workspace.onDidOpenTextDocument(() => this.#reconcile()),
       vscode.workspace.onDidChangeTextDocument((event) => this.#edited(event)),
-      vscode.workspace.onDidCloseTextDocument((document) => this.#closed(document)),
+      onDidCloseDocument((document) => this.#closed(document)),
       onDidChangeSetting(['delay'], () => this.#reconcile()),
     );
     this.#reconcile();
@@ -615,10 +616,6 @@ export class DocumentScores implements vscode.Disposable {
   }
 
   #closed(document: vscode.TextDocument): void {
-    // VS Code tells of another language as of a close and a new opening of the same document.
-    if (!document.isClosed) {
-      return;
-    }
     const name = document.uri.toString();
     const entry = this.#entries.get(name);
     if (entry?.document !== document) {

@@ -292,8 +292,7 @@ export class Engine implements EngineApi {
     this.#excluded = {};
     this.#lost = undefined;
     this.#setState({ kind: 'starting' });
-    this.#rejectAll('distribution', new CancelledError());
-    this.#rejectAll('training', new CancelledError());
+    this.#interrupt(new CancelledError());
     await this.#end();
     if (this.#state.kind === 'off') {
       // It was stopped meanwhile.
@@ -425,15 +424,7 @@ export class Engine implements EngineApi {
     const { length } = this.#crashes;
     const minutes = CRASH_WINDOW / 60_000;
     this.#log(`The engine's process ${how} (${length} within ${minutes} minutes).`);
-    this.#rejectAll('distribution', new CancelledError());
-    this.#rejectAll(
-      'training',
-      new EngineError({
-        code: 'crashed',
-        message: `The engine's process ${how} during the training.`,
-        advice: 'The model and your document are as they were: train again once the engine is back.',
-      }),
-    );
+    this.#interrupt(trainingLost(`The engine's process ${how} during the training.`));
     if (length >= MOST_CRASHES) {
       this.#fail({
         code: 'crashed',
@@ -468,15 +459,7 @@ export class Engine implements EngineApi {
   async #goOnWithout(device: ExecutionProvider, reason: string): Promise<void> {
     this.#leave(device, reason);
     this.#setState({ kind: 'starting' });
-    this.#rejectAll('distribution', new CancelledError());
-    this.#rejectAll(
-      'training',
-      new EngineError({
-        code: 'crashed',
-        message: `The training was lost with its device. ${this.#lost}`,
-        advice: 'The model and your document are as they were: train again once the engine is back.',
-      }),
-    );
+    this.#interrupt(trainingLost(`The training was lost with its device. ${this.#lost}`));
     await this.#end();
     // Not when it was stopped meanwhile.
     if (this.#state.kind === 'starting') {
@@ -489,12 +472,15 @@ export class Engine implements EngineApi {
     this.#failAll(new EngineError(problem));
   }
 
-  /** Gives up the requests of a kind that a new process cannot go on with. */
-  #rejectAll(kind: Pending['kind'], error: Error): void {
+  /**
+   * Gives up what a new process cannot go on with: it has seen no text. What is being scored it scores from the start.
+   * @param lost what a training ends with
+   */
+  #interrupt(lost: Error): void {
     for (const [request, pending] of [...this.#pending]) {
-      if (pending.kind === kind) {
+      if (pending.kind !== 'score') {
         this.#pending.delete(request);
-        pending.reject(error);
+        pending.reject(pending.kind === 'training' ? lost : new CancelledError());
       }
     }
   }
@@ -673,6 +659,14 @@ export class Engine implements EngineApi {
 
 function cacheSizeOf({ cacheSize = DEFAULT_CACHE_SIZE }: EngineSettings): number {
   return cacheSize;
+}
+
+function trainingLost(message: string): EngineError {
+  return new EngineError({
+    code: 'crashed',
+    message,
+    advice: 'The model and your document are as they were: train again once the engine is back.',
+  });
 }
 
 /** Asks a process to end, and ends it should it not obey. Resolves when it is gone. */

@@ -113,9 +113,7 @@ class Loading {
         this.#reasons.push(`${PROVIDER_NAMES[provider]}: ${why}`);
         continue;
       }
-      this.listener.trying(provider);
-      const trial = await this.#tryDevice(provider, asked === undefined);
-      this.listener.trying(undefined);
+      const trial = await this.#announced(provider, () => this.#tryDevice(provider, asked === undefined));
       if (trial?.network) {
         const onDevice = { network: trial.network, device: this.#about(provider), degraded: undefined };
         return trial.rate === undefined ? onDevice : this.#fasterOf(onDevice, trial.rate);
@@ -141,6 +139,16 @@ class Loading {
       return 'not usable here (no graphics device was found).';
     }
     return this.wanted.excluded[provider];
+  }
+
+  /** Tries what may cost the process its life, and says so before and after. */
+  async #announced<Result>(trial: Trial, attempt: () => Promise<Result>): Promise<Result> {
+    this.listener.trying(trial);
+    try {
+      return await attempt();
+    } finally {
+      this.listener.trying(undefined);
+    }
   }
 
   /** Loads the model on a device in the fastest form that is right there. */
@@ -248,15 +256,8 @@ class Loading {
       return { network: await this.#load({ ...options, weights: first }, options), missed, int8 };
     }
     // What `auto` takes at once may be more than there is after all.
-    const isTrial = first !== undefined;
-    if (isTrial) {
-      this.listener.trying('faster');
-    }
-    const network = await this.#load(options);
-    if (isTrial) {
-      this.listener.trying(undefined);
-    }
-    return { network, missed, int8 };
+    const load = () => this.#load(options);
+    return { network: await (first === undefined ? load() : this.#announced('faster', load)), missed, int8 };
   }
 
   /** Says so where the model might have 8-bit weights here. */

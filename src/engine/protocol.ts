@@ -24,6 +24,9 @@ export type { WeightsChoice };
 /** The bound of the engine's cache of results, in megabytes (2²⁰ bytes), where nobody chose another. */
 export const DEFAULT_CACHE_SIZE = 256;
 
+/** The most CPU threads that can be asked for. */
+export const MOST_THREADS = 256;
+
 /** The loaded model, as users and reports see it. */
 export interface ModelInfo {
   readonly id: string;

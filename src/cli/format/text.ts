@@ -2,7 +2,7 @@
 import { HEAT_BINS } from '../../loss/heat';
 import { mostSurprising } from '../../loss/statistics';
 import { formatCount } from '../../loss/units';
-import { makeVisible, quoteVisible } from '../../text/visible';
+import { quoteVisible } from '../../text/visible';
 import { nameOf } from '../input';
 import type { Report } from '../report';
 import { visibleLine } from '../visibleLine';
@@ -89,12 +89,9 @@ function lineText(pieces: readonly Piece[], colours: TerminalColours): string {
 /** Spaces stay, tabs reach to the next stop, everything else that hides or controls is made visible. */
 function terminalText(text: string, column: number): string {
   let shown = '';
-  for (const part of text.split(/([ \t])/)) {
-    if (part === '\t') {
-      shown += ' '.repeat(TAB_WIDTH - ((column + shown.length) % TAB_WIDTH));
-    } else {
-      shown += part === ' ' ? part : makeVisible(part);
-    }
+  for (const part of text.split(/(\t)/)) {
+    shown +=
+      part === '\t' ? ' '.repeat(TAB_WIDTH - ((column + shown.length) % TAB_WIDTH)) : visibleLine(part);
   }
   return shown;
 }
