@@ -151,6 +151,11 @@ export class EditorPanelSource implements PanelSource, vscode.Disposable {
     this.#trainings.stop(document);
   }
 
+  endTraining(document: vscode.TextDocument): void {
+    this.#trainings.cancel(document);
+    this.#trainings.show(document, false);
+  }
+
   showTrained(document: vscode.TextDocument, shown: boolean): void {
     this.#trainings.show(document, shown);
     if (shown && !this.#heatmap.on) {

@@ -106,6 +106,14 @@ export class Trainings implements vscode.Disposable {
     }
   }
 
+  /** Gives up a document's training if it is under way; the curves stay, and nothing is scored with what was learnt. */
+  cancel(document: vscode.TextDocument): void {
+    const training = this.#trainings.get(document);
+    if (training) {
+      giveUp(training);
+    }
+  }
+
   /** Shows the document's losses after training, or those of the model as it is. */
   show(document: vscode.TextDocument, shown: boolean): void {
     const training = this.#trainings.get(document);

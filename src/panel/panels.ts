@@ -113,8 +113,7 @@ export class ExplainerPanels implements vscode.Disposable {
     if (heir) {
       heir.takeOver(document);
     } else {
-      this.#source.stopTraining(document);
-      this.#source.showTrained(document, false);
+      this.#source.endTraining(document);
     }
   }
 

@@ -82,6 +82,8 @@ export interface PanelSource {
   train(document: vscode.TextDocument, options: TrainingOptions): void;
   /** Ends a document's training; what was learnt up to there stays. */
   stopTraining(document: vscode.TextDocument): void;
+  /** Gives up a document's training if it is under way, and shows the losses of the model as it is. */
+  endTraining(document: vscode.TextDocument): void;
   /** Colours the document's editors by the losses after training, or by those of the model as it is. */
   showTrained(document: vscode.TextDocument, shown: boolean): void;
 }

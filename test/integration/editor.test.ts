@@ -771,6 +771,19 @@ describe('the extension in a real extension host', function () {
     assert.equal(api.panels().length, 0);
   });
 
+  it('computes nothing for a training whose last panel is closed', async () => {
+    const { document } = await show('statistics.py');
+    await api.score(document);
+    const page = await openPage();
+    page.panel.receive({ type: 'train', options: { ...TRAINING_DEFAULTS, epochs: 1000 } });
+    await until(() => page.training?.state === 'running' && page.training.points.length > 1, 'some points');
+    page.panel.dispose();
+    const next = await openPage();
+    await until(() => next.training?.state === 'stopped', 'given up', 5000);
+    assert.ok(next.training!.points.length > 1, 'the curves stay');
+    assert.equal(next.training!.hasAdapted, false, 'the document was scored with what was learnt');
+  });
+
   it('says how far a document is scored with what was learnt, and stops that', async () => {
     const part = (await open('statistics.py')).getText();
     const document = await vscode.workspace.openTextDocument({ content: part.repeat(4) });
