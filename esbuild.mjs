@@ -1,9 +1,16 @@
 // Builds the bundles: the extension, the engine's child process, the panel's page and the command line.
 import { mkdir, rm } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
 import * as esbuild from 'esbuild';
 
-const watch = process.argv.includes('--watch');
-const production = process.argv.includes('--production');
+const { watch, production, outdir } = parseArgs({
+  options: {
+    watch: { type: 'boolean', default: false },
+    /** Small, and without source maps. */
+    production: { type: 'boolean', default: false },
+    outdir: { type: 'string', default: 'dist' },
+  },
+}).values;
 
 /** @type {import('esbuild').BuildOptions} */
 const shared = {
@@ -26,12 +33,12 @@ const node = {
 
 /** @type {import('esbuild').BuildOptions[]} */
 const bundles = [
-  { ...node, entryPoints: { extension: 'src/extension.ts' }, outdir: 'dist' },
-  { ...node, entryPoints: { engine: 'src/engine/host.ts' }, outdir: 'dist' },
+  { ...node, entryPoints: { extension: 'src/extension.ts' }, outdir },
+  { ...node, entryPoints: { engine: 'src/engine/host.ts' }, outdir },
   {
     ...node,
     entryPoints: { cli: 'src/cli/main.ts' },
-    outdir: 'dist',
+    outdir,
     banner: { js: '#!/usr/bin/env node' },
   },
   {
@@ -39,14 +46,14 @@ const bundles = [
     platform: 'browser',
     target: 'es2022',
     format: 'iife',
-    // Style sheets are imported by the scripts that need them, and end up together in dist/webview.css.
+    // Style sheets are imported by the scripts that need them, and end up together in webview.css.
     entryPoints: { webview: 'webview/main.ts' },
-    outdir: 'dist',
+    outdir,
   },
 ];
 
-await rm('dist', { recursive: true, force: true });
-await mkdir('dist', { recursive: true });
+await rm(outdir, { recursive: true, force: true });
+await mkdir(outdir, { recursive: true });
 if (watch) {
   const contexts = await Promise.all(bundles.map((options) => esbuild.context(options)));
   await Promise.all(contexts.map((context) => context.watch()));

@@ -30,6 +30,7 @@ import {
   npmReason,
   removeTemporary,
   root,
+  run,
   runMain,
 } from './support.mjs';
 
@@ -305,6 +306,50 @@ export async function replaceLinks(folder) {
  * @property {() => Promise<void>} stop ends the server and every process that it started
  */
 
+/**
+ * Installs an extension's package, as a user does from a file.
+ * @param {string} file the package
+ * @param {{ dataDir: string, extensionsDir: string }} folders that the server is started with afterwards
+ * @throws Failure with what VS Code said, if it did not take the package
+ */
+export async function installExtension(file, { dataDir, extensionsDir }) {
+  const { root: serverRoot } = await ensureServer();
+  const { code, output } = await run(
+    process.execPath,
+    [
+      join(serverRoot, 'out', 'server-main.js'),
+      '--accept-server-license-terms',
+      '--telemetry-level',
+      'off',
+      '--server-data-dir',
+      dataDir,
+      '--extensions-dir',
+      extensionsDir,
+      '--install-extension',
+      file,
+    ],
+    { env: serverEnvironment(), quiet: true },
+  );
+  if (code !== 0 || !/was successfully installed/.test(output)) {
+    throw new Failure(`VS Code could not install ${file}:\n${output.trim()}`);
+  }
+}
+
+/** This process's environment, as far as it is meant for a server. */
+function serverEnvironment() {
+  /** @type {NodeJS.ProcessEnv} */
+  const env = { ...process.env };
+  for (const name of Object.keys(env)) {
+    // Left by a VS Code terminal around us, or by npm.
+    if (/^(VSCODE_|ELECTRON_|npm_)/.test(name)) {
+      delete env[name];
+    }
+  }
+  // code-server would put an extension gallery of its own in.
+  env.EXTENSIONS_GALLERY = '{}';
+  return env;
+}
+
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
 let watching = false;
@@ -333,7 +378,7 @@ export async function startServer(options) {
   const { root: serverRoot } = await ensureServer();
   const dataDir = options.dataDir ?? (await makeTemporary('vscode'));
   const extensionsDir = options.extensionsDir ?? join(dataDir, 'extensions');
-  const changeSettings = await settingsWriter(dataDir, options.extensionPath);
+  const changeSettings = await settingsWriter(dataDir, options.extensionPath ?? root);
   await mkdir(extensionsDir, { recursive: true });
   await changeSettings({ ...quietSettings, ...settings });
 
@@ -347,16 +392,7 @@ export async function startServer(options) {
   }
 
   const token = randomBytes(16).toString('hex');
-  /** @type {NodeJS.ProcessEnv} */
-  const env = { ...process.env };
-  for (const name of Object.keys(env)) {
-    // Left by a VS Code terminal around us, or by npm: neither is meant for this server.
-    if (/^(VSCODE_|ELECTRON_|npm_)/.test(name)) {
-      delete env[name];
-    }
-  }
-  // code-server would put an extension gallery of its own in.
-  Object.assign(env, { EXTENSIONS_GALLERY: '{}' }, options.env);
+  const env = { ...serverEnvironment(), ...options.env };
   const child = spawn(
     process.execPath,
     [
@@ -448,13 +484,11 @@ export async function startServer(options) {
  * VS Code reads the settings that an extension declares for the machine from the machine's own file, and ignores them
  * in the user's; all others belong into the user's file, where the extension's own changes go.
  * @param {string} dataDir
- * @param {string | undefined} extensionPath
+ * @param {string} extensionPath
  */
 async function settingsWriter(dataDir, extensionPath) {
   /** @type {{ contributes?: { configuration?: unknown } }} */
-  const manifest = extensionPath
-    ? JSON.parse(await readFile(join(extensionPath, 'package.json'), 'utf8'))
-    : {};
+  const manifest = JSON.parse(await readFile(join(extensionPath, 'package.json'), 'utf8'));
   const sections = /** @type {{ properties?: Record<string, { scope?: string }> }[]} */ (
     [manifest.contributes?.configuration ?? []].flat()
   );

@@ -58,7 +58,17 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const api = new Api(scores, drawing, trainings, panels);
   context.subscriptions.push(
     logUnusableSettings(log),
-    registerCommands({ engine: started, heatmap, current, panels, legend, menu, navigator, log }),
+    registerCommands({
+      extension: context.extensionUri,
+      engine: started,
+      heatmap,
+      current,
+      panels,
+      legend,
+      menu,
+      navigator,
+      log,
+    }),
     onDidChangeSetting(['model', 'device', 'threads', 'weights', 'cache.size'], () => {
       // A setting may change without its value: in a file that another one overrides.
       if (started.configure(settings())) {

@@ -10,10 +10,13 @@ import type { Log } from './log';
 import type { Menu } from './menu';
 import type { Navigator } from './navigate';
 import { moveCursor } from './panelSource';
+import { openSample } from './sample';
 import type { HeatmapSwitch } from './switch';
 
 /** What the commands act on. */
 export interface CommandTargets {
+  /** The extension's folder. */
+  readonly extension: vscode.Uri;
   readonly engine: EngineApi;
   readonly heatmap: HeatmapSwitch;
   readonly current: CurrentEditor;
@@ -26,10 +29,11 @@ export interface CommandTargets {
 
 /** Registers all commands. */
 export function registerCommands(targets: CommandTargets): vscode.Disposable {
-  const { engine, heatmap, panels, legend, menu, navigator, log } = targets;
+  const { extension, engine, heatmap, panels, legend, menu, navigator, log } = targets;
   const handlers: Record<string, (...parameters: never[]) => unknown> = {
     [COMMANDS.toggleHeatmap]: () => heatmap.turn(!heatmap.on),
     [COMMANDS.turnOffHeatmap]: () => heatmap.turn(false),
+    [COMMANDS.openSample]: () => openSample(extension, heatmap),
     [COMMANDS.openPanel]: (uri?: unknown, offset?: unknown) => openPanel(targets, uri, offset),
     [COMMANDS.pinPanel]: () => panels.pin(true),
     [COMMANDS.unpinPanel]: () => panels.pin(false),

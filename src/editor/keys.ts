@@ -75,6 +75,7 @@ export function usable<Name extends keyof Settings>(name: Name, value: unknown):
 export const COMMANDS = {
   toggleHeatmap: 'surprisal.toggleHeatmap',
   turnOffHeatmap: 'surprisal.turnOffHeatmap',
+  openSample: 'surprisal.openSample',
   openPanel: 'surprisal.openPanel',
   pinPanel: 'surprisal.pinPanel',
   unpinPanel: 'surprisal.unpinPanel',

@@ -19,6 +19,8 @@ export interface WorkbenchOptions {
   workspace: string;
   /** The extension under development; without one, this repository's. */
   extensionPath?: string;
+  /** An extension's package (.vsix) that is installed, in place of an extension under development. */
+  packageFile?: string;
   settings?: Record<string, unknown>;
   theme?: Theme;
   size?: { width: number; height: number };
@@ -59,20 +61,30 @@ const outputFolder = resolve(root, 'out');
 
 /** Starts the server and the browser, and waits until the workbench is there. */
 export async function openWorkbench(options: WorkbenchOptions): Promise<Workbench> {
-  const { startServer } = await import('../../scripts/vscode-server.mjs');
+  const { installExtension, startServer } = await import('../../scripts/vscode-server.mjs');
   const { launchBrowser } = await import('../../scripts/browser.mjs');
   const { makeTemporary, removeTemporary } = await import('../../scripts/support.mjs');
   const theme = options.theme ?? 'dark';
   const temporary = await makeTemporary('workspace');
   const workspace = join(temporary, basename(resolve(options.workspace)));
   await cp(options.workspace, workspace, { recursive: true });
-  const server = await startServer({
-    workspace,
-    extensionPath: options.extensionPath ?? root,
-    settings: { 'workbench.colorTheme': themes[theme].name, ...options.settings },
-    ...(options.openFile ? { openFile: join(workspace, options.openFile) } : {}),
-    ...(options.env ? { env: options.env } : {}),
-  }).catch(async (error) => {
+  const dataDir = join(temporary, 'server');
+  const extensionsDir = join(dataDir, 'extensions');
+  const start = async () => {
+    if (options.packageFile) {
+      await installExtension(options.packageFile, { dataDir, extensionsDir });
+    }
+    return startServer({
+      workspace,
+      dataDir,
+      extensionsDir,
+      ...(options.packageFile ? {} : { extensionPath: options.extensionPath ?? root }),
+      settings: { 'workbench.colorTheme': themes[theme].name, ...options.settings },
+      ...(options.openFile ? { openFile: join(workspace, options.openFile) } : {}),
+      ...(options.env ? { env: options.env } : {}),
+    });
+  };
+  const server = await start().catch(async (error) => {
     await removeTemporary(temporary);
     throw error;
   });
@@ -134,6 +146,7 @@ export class Workbench {
   /** Opens a file of the workspace by its name or its path in the workspace. */
   async openFile(name: string): Promise<void> {
     await this.#quickInput('ControlOrMeta+p', name, (label) => label === basename(name));
+    await this.#quickInputCloses();
     await this.page
       .locator('.tab.active .label-name', { hasText: basename(name) })
       .first()
@@ -143,7 +156,17 @@ export class Workbench {
 
   /** Runs a command by its full title, as in `Surprisal: Toggle Heatmap`. */
   async runCommand(title: string): Promise<void> {
+    await this.startCommand(title);
+    await this.#quickInputCloses();
+  }
+
+  /** Runs a command that asks for something in the quick input. */
+  async startCommand(title: string): Promise<void> {
     await this.#quickInput('F1', `>${title}`, (label) => label === title);
+  }
+
+  async #quickInputCloses(): Promise<void> {
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
   }
 
   /** Opens the quick input, types, and takes the first entry that fits as soon as there is one. */
@@ -183,7 +206,6 @@ export class Workbench {
             () => false,
           );
         if (clicked) {
-          await widget.waitFor({ state: 'hidden' });
           return;
         }
       }

@@ -62,6 +62,16 @@ describe('names that package.json contributes', () => {
       }
     }
   });
+
+  it('names in the walkthrough only commands that there are', () => {
+    const named = JSON.stringify(contributes.walkthroughs).match(/(?<=ommand:)surprisal\.\w+/g) ?? [];
+    assert.ok(named.length > 0);
+    const ids = new Set<string>(Object.values(COMMANDS));
+    assert.deepEqual(
+      named.filter((id) => !ids.has(id)),
+      [],
+    );
+  });
 });
 
 describe('documents worth scoring', () => {

@@ -50,6 +50,39 @@ describe('scripts', () => {
     assert.equal(await answer('link', 'importer.mjs'), 'false');
   });
 
+  it('make a text independent of the files around it', async () => {
+    const { selfContained } = await import('../../scripts/package.mjs');
+    await mkdir(join(folder, 'media'));
+    await writeFile(join(folder, 'media', 'a.png'), Buffer.from([1, 2, 3]));
+    const text = [
+      '![A picture](media/a.png) and ![it again](media/a.png)',
+      'in [a file](docs/a.md), [in *it*](src/b.ts), [here](#below), [there](https://example.org/a_(b)) and',
+      '`[no link]` (a remark), [mail](mailto:a@example.org).',
+    ].join('\n');
+    assert.equal(
+      await selfContained(text, folder),
+      [
+        '![A picture](data:image/png;base64,AQID) and ![it again](data:image/png;base64,AQID)',
+        'in a file, in *it*, [here](#below), [there](https://example.org/a_(b)) and',
+        '`[no link]` (a remark), [mail](mailto:a@example.org).',
+      ].join('\n'),
+    );
+    await assert.rejects(
+      selfContained('![x](media/none.png)', folder),
+      /The picture media\/none\.png cannot/,
+    );
+    await assert.rejects(selfContained('![x](media/a.svg)', folder), /media\/a\.svg is no picture/);
+  });
+
+  it('make packages only for platforms that ONNX Runtime has a library for', async () => {
+    const { makePackage } = await import('../../scripts/package.mjs');
+    await assert.rejects(
+      makePackage('darwin-x64', folder),
+      /no package for darwin-x64: choose from darwin-arm64, linux-arm64, linux-x64, win32-arm64, win32-x64/,
+    );
+    assert.deepEqual(await readdir(folder), []);
+  });
+
   it("quote for Windows' shell what ends in a backslash", async () => {
     const { quoteForWindows } = await support();
     assert.equal(quoteForWindows('C:\\'), '"C:\\\\"');
