@@ -3,6 +3,7 @@ import { constants, setPriority } from 'node:os';
 import type * as OnnxRuntime from 'onnxruntime-node';
 import { ModelError, messageOf } from '../model/errors';
 import { openModelFolder } from '../model/folder';
+import { withPage } from '../model/hub';
 import type { Runtime } from '../model/sessions';
 import { ByteTokenizer } from '../model/tokenizer';
 import { loadOnDevice } from './loading';
@@ -112,9 +113,10 @@ class Host {
     try {
       send({ type: 'loading', request: request.request, model: request.folder });
       const runtime = loadRuntime();
-      const folder = await openModelFolder(request.folder);
-      send({ type: 'loading', request: request.request, model: folder.manifest.name });
-      const tokenizer = await ByteTokenizer.load(folder);
+      const opened = await openModelFolder(request.folder);
+      send({ type: 'loading', request: request.request, model: opened.manifest.name });
+      const tokenizer = await ByteTokenizer.load(opened);
+      const folder = opened.split ? withPage(opened, tokenizer) : opened;
       const { network, device, degraded } = await loadOnDevice(runtime, folder, request, {
         log: (line) => send({ type: 'log', line }),
         trying: (trial) => send({ type: 'trying', trial }),

@@ -8,20 +8,23 @@ import {
   formsFor,
   hasGraphicsDevice,
   INT8_TOLERANCE,
+  keepsContext,
   PROVIDER_NAMES,
   type Provider,
   pageRate,
   physicalCores,
   processorName,
   providersOf,
+  scorePage,
   type Tolerance,
   verify,
   type WeightsChoice,
 } from '../model/devices';
 import { ModelError, messageOf } from '../model/errors';
-import type { ModelFolder } from '../model/folder';
+import type { ModelFolder, ModelManifest } from '../model/folder';
+import { byteProducts } from '../model/hub';
 import { Network } from '../model/network';
-import { canMultiplyInt8, type NetworkOptions, type Runtime } from '../model/sessions';
+import { addsBytesExactly, canMultiplyInt8, type NetworkOptions, type Runtime } from '../model/sessions';
 import type { DeviceInfo, LoadRequest, Trial } from './protocol';
 
 /** Cores up to which all are used: on so few, leaving one idle would cost half of the speed. */
@@ -90,6 +93,8 @@ interface Attempt {
 
 class Loading {
   readonly #threads: number;
+  /** With the known surprisals of the verification page, once they are needed. */
+  #manifest: ModelManifest;
   /** Why a device was taken, and the others were not. */
   readonly #reasons: string[] = [];
 
@@ -99,6 +104,7 @@ class Loading {
     private readonly wanted: Wanted,
     private readonly listener: LoadingListener,
   ) {
+    this.#manifest = folder.manifest;
     const cores = physicalCores();
     this.#threads = wanted.threads > 0 ? wanted.threads : cores > FEW_CORES ? cores - 1 : cores;
   }
@@ -113,6 +119,7 @@ class Loading {
         this.#reasons.push(`${PROVIDER_NAMES[provider]}: ${why}`);
         continue;
       }
+      await this.#knowPage();
       const trial = await this.#announced(provider, () => this.#tryDevice(provider, asked === undefined));
       if (trial?.network) {
         const onDevice = { network: trial.network, device: this.#about(provider), degraded: undefined };
@@ -121,6 +128,21 @@ class Loading {
     }
     const { network, missed, int8 } = await this.#loadOnCpu(true);
     return { network, device: this.#about('cpu', int8), degraded: asked ? this.#reasons[0] : missed };
+  }
+
+  /** Has the CPU compute the surprisals of a model's page that come with none: others are compared with it then. */
+  async #knowPage(): Promise<void> {
+    const { ids, nats } = this.#manifest.verification;
+    if (nats.length > 0) {
+      return;
+    }
+    const network = await this.#load({ provider: 'cpu', threads: this.#threads, weights: 'quantized' });
+    try {
+      const known = [...(await scorePage(network, ids))];
+      this.#manifest = { ...this.#manifest, verification: { ids, nats: known } };
+    } finally {
+      await network.release();
+    }
   }
 
   #about(provider: Provider, int8?: DeviceInfo['int8']): DeviceInfo {
@@ -193,7 +215,7 @@ class Loading {
 
   /** What was loaded on a device, where it scores so many tokens a second, or the same on the CPU if that is faster. */
   async #fasterOf(onDevice: Loaded, rate: number): Promise<Loaded> {
-    const { manifest } = this.folder;
+    const manifest = this.#manifest;
     const name = onDevice.device.name;
     if (rate >= FAST) {
       this.#reasons.push(`${name}: ${describeRate(rate)}.`);
@@ -247,6 +269,11 @@ class Loading {
     const { weights, first, reason } = chooseWeights(choice, manifest, availableMemory(), faster);
     const options: NetworkOptions = { provider: 'cpu', threads, weights };
     this.#reasons.push(reason);
+    if (this.folder.split?.isRoundedByRun) {
+      this.#reasons.push(
+        'They are multiplied by inputs in 8 bits, rounded by the largest of a run: surprisals are off, and depend a little on what is read together.',
+      );
+    }
     const isInSteps = isSoon && first !== undefined;
     if (isInSteps) {
       this.#reasons.push('Weights until then: 4-bit, which load sooner and have the same values.');
@@ -292,13 +319,36 @@ class Loading {
     }
   }
 
-  #load(options: NetworkOptions, faster?: NetworkOptions): Promise<Network> {
-    return Network.load(this.runtime, this.folder, options, faster);
+  async #load(options: NetworkOptions, faster?: NetworkOptions): Promise<Network> {
+    const { split } = this.folder;
+    if (split?.isRoundedByRun && options.provider === 'cpu') {
+      if (!(await addsBytesExactly(this.runtime, byteProducts()))) {
+        throw new ModelError(
+          'device',
+          `${split.source} multiplies in 8 bits, and this processor has no instruction for that (VNNI), so that sums overflow.`,
+          'Choose another file of the model (model.onnx, model_q4.onnx).',
+        );
+      }
+    }
+    const network = await Network.load(this.runtime, this.folder, options, faster);
+    try {
+      if (split && !(await keepsContext(network, this.#manifest, split.isRoundedByRun))) {
+        throw new ModelError(
+          'model-invalid',
+          `${split.source} gives other numbers for a text in two parts than for the whole of it.`,
+          'Its keys and values do not work as a decoder’s do: choose another file or export of the model.',
+        );
+      }
+    } catch (error) {
+      await network.release();
+      throw error;
+    }
+    return network;
   }
 
   /** Loads the model and has it compute the verification page, and once more to time it. */
   async #loadVerified(options: NetworkOptions, tolerance: Tolerance, isTimed: boolean): Promise<Attempt> {
-    const { manifest } = this.folder;
+    const manifest = this.#manifest;
     const network = await this.#load(options);
     let isTrusted = false;
     try {

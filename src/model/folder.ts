@@ -1,10 +1,11 @@
 /** A model folder: its manifest and the proof that its files are what the manifest says. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, normalize, posix, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ModelError } from './errors';
+import { isHubModel, openHubModel } from './hub';
 
 /** Name of the manifest inside a model folder. */
 export const MANIFEST = 'surprisal.json';
@@ -49,6 +50,8 @@ export interface ModelManifest {
   readonly vocabularySize: number;
   /** Largest number of positions, the document separator included. */
   readonly contextWindow: number;
+  /** Rows that the head takes at once, where it has the logits of a whole row at once. */
+  readonly headRows?: number;
   /** A page with known surprisals (nats, of ids[1…]), by which a device is verified before it is trusted. */
   readonly verification: { readonly ids: readonly number[]; readonly nats: readonly number[] };
   /** Every file of the folder by its relative path. */
@@ -115,13 +118,31 @@ export interface ModelFolder {
   readonly manifest: ModelManifest;
   /** Absolute path of one of the folder's files. */
   file(relative: string): string;
+  /** The graphs of a folder that has none of its own, but a decoder in one piece. */
+  readonly split?: SplitGraphs;
+}
+
+/** A backbone and a head that a decoder was cut into, as ONNX files whose weights lie elsewhere. */
+export interface SplitGraphs {
+  /** The ONNX file that they are from. */
+  readonly source: string;
+  readonly backbone: Uint8Array;
+  readonly head: Uint8Array;
+  /** The folder in which their data files' names begin. */
+  readonly weights: string;
+  /** Whether what is multiplied is rounded to 8 bits while it is run, by the largest number of the run. */
+  readonly isRoundedByRun: boolean;
 }
 
 /**
- * Reads a model folder's manifest and checks every file's presence, size and SHA-256.
+ * Reads a model folder's manifest and checks every file's presence, size and SHA-256; or opens one without a manifest, as
+ * they are on Hugging Face's hub, or an ONNX file of it.
  * @throws ModelError that names the file
  */
 export async function openModelFolder(path: string): Promise<ModelFolder> {
+  if (!existsSync(join(path, MANIFEST)) && isHubModel(path)) {
+    return openHubModel(path);
+  }
   const manifest = await readManifest(path);
   const folder: ModelFolder = { path, manifest, file: (relative) => join(path, relative) };
   // Presence and sizes first: they are cheap, and say more than a wrong checksum would.
@@ -150,8 +171,8 @@ async function readManifest(path: string): Promise<ModelManifest> {
   } catch {
     throw new ModelError(
       'model-missing',
-      `The model folder ${path} has no readable ${MANIFEST}.`,
-      'Choose a folder that was made for Surprisal (surprisal.model, --model), or none.',
+      `The model folder ${path} has no readable ${MANIFEST}, and no config.json either.`,
+      'Choose a folder that was made for Surprisal, or one with the ONNX files of a model from Hugging Face’s hub (surprisal.model, --model), or none.',
     );
   }
   let value: unknown;

@@ -26,7 +26,7 @@ export interface DistributionRows {
   readonly topIds: Uint32Array;
 }
 
-/** Rows that the head takes at once: bounds the [rows, V] matrices that live inside the graph. */
+/** Rows that the head takes at once where its model does not say: bounds the matrices that live inside the graph. */
 const HEAD_ROWS = 256;
 
 /** A tensor's numbers as a cache keeps them: newer versions of Node have a type of their own for float16. */
@@ -42,6 +42,7 @@ export class Network {
   /** Of each layer's keys and values: `layer.key` or `layer.value`, as the graph's inputs and outputs end. */
   private readonly cacheNames: readonly string[];
   private readonly cacheShape: KeyValueShape;
+  private readonly headRows: number;
 
   private constructor(
     readonly manifest: ModelManifest,
@@ -50,6 +51,7 @@ export class Network {
     /** The steps that are left until the sessions are those of a faster form. */
     private improvement: AsyncGenerator<undefined, void> | undefined,
   ) {
+    this.headRows = manifest.headRows ?? HEAD_ROWS;
     this.cacheNames = Array.from({ length: manifest.layers }, (_, layer) => [
       `${layer}.key`,
       `${layer}.value`,
@@ -168,8 +170,8 @@ export class Network {
       varentropy: new Float32Array(rows),
       rank: new Uint32Array(rows),
     };
-    for (let from = 0; from < rows; from += HEAD_ROWS) {
-      const results = await this.runHead(hidden, from, targets.subarray(from, from + HEAD_ROWS));
+    for (let from = 0; from < rows; from += this.headRows) {
+      const results = await this.runHead(hidden, from, targets.subarray(from, from + this.headRows));
       scores.nats.set(results.surprisal.data as Float32Array, from);
       scores.entropy.set(results.entropy.data as Float32Array, from);
       scores.varentropy.set(results.varentropy.data as Float32Array, from);
@@ -188,10 +190,10 @@ export class Network {
     const { hidden: width, vocabularySize } = this.manifest;
     const rows = hidden.length / width;
     const logits = new Float32Array(rows * vocabularySize);
-    for (let from = 0; from < rows; from += HEAD_ROWS) {
+    for (let from = 0; from < rows; from += this.headRows) {
       const results = await this.runHead(hidden, from, undefined);
       const values = results.logits.data as Float32Array;
-      const count = Math.min(HEAD_ROWS, rows - from);
+      const count = Math.min(this.headRows, rows - from);
       if (values.length !== count * vocabularySize) {
         throw new ModelError(
           'model-invalid',
@@ -231,7 +233,7 @@ export class Network {
   }
 
   /**
-   * Runs the head on at most HEAD_ROWS hidden states from one row on.
+   * Runs the head on at most `headRows` hidden states from one row on.
    * @param targets the tokens that follow them, to score these; undefined for the logits instead
    */
   private runHead(
@@ -241,7 +243,7 @@ export class Network {
   ): Promise<InferenceSession.ReturnType> {
     const { Tensor } = this.runtime;
     const width = this.manifest.hidden;
-    const values = hidden.subarray(from * width, (from + HEAD_ROWS) * width);
+    const values = hidden.subarray(from * width, (from + this.headRows) * width);
     const ids = BigInt64Array.from(targets ?? [], BigInt);
     return this.runGraph(
       'head',

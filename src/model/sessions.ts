@@ -299,6 +299,13 @@ class Form {
   }
 
   async create(graph: keyof Sessions): Promise<InferenceSession> {
+    const { split } = this.folder;
+    if (split) {
+      return createSession(this.runtime, split.source, this.options, {
+        graph: split[graph],
+        weights: split.weights,
+      });
+    }
     const session = await (graph === 'backbone' ? this.#createBackbone() : this.#createHead());
     if (isComputed(this.options.weights)) {
       // The runtime has copies of its own, and nothing here holds what was computed any more.
@@ -365,12 +372,13 @@ function collect(): void {
 /**
  * Whether the CPU keeps the sums of 8-bit products whole. Without an instruction for them (VNNI on x86) ONNX Runtime
  * adds pairs of products in 16 bits, which overflow.
- * @param products path of a graph that multiplies bytes x [N, K] by signed bytes w [K, M]
+ * @param products a graph that multiplies bytes x [N, K] by signed bytes w [K, M], or its file's path
  * @throws ModelError when it cannot be loaded
  */
-export async function addsBytesExactly(runtime: Runtime, products: string): Promise<boolean> {
+export async function addsBytesExactly(runtime: Runtime, products: string | Uint8Array): Promise<boolean> {
   const [rows, inner, columns] = [8, 64, 16];
-  const session = await createSession(runtime, products, { provider: 'cpu', threads: 1 }, {});
+  const [path, own] = typeof products === 'string' ? [products, {}] : ['8-bit products', { graph: products }];
+  const session = await createSession(runtime, path, { provider: 'cpu', threads: 1 }, own);
   const bytes = new Uint8Array(rows * inner).fill(255);
   const signed = new Int8Array(inner * columns).map((_, i) => (i % columns < columns / 2 ? 127 : -127));
   const results = await session.run({
@@ -392,6 +400,10 @@ export async function canMultiplyInt8(runtime: Runtime, { manifest, file }: Mode
 
 /** What one graph's session has of its own. */
 interface OwnOptions {
+  /** The graph itself, where it is no file of its own. */
+  readonly graph?: Uint8Array;
+  /** The folder of its data files then. */
+  readonly weights?: string;
   readonly externalData?: readonly ExternalData[];
   /** Whether an 8-bit matrix becomes float32 while constants are folded. */
   readonly isExpanded?: boolean;
@@ -399,17 +411,18 @@ interface OwnOptions {
 
 /**
  * Creates the session of a graph.
+ * @param path of its file, or of the one that it is from
  * @throws ModelError when the graph or the device cannot be used
  */
 async function createSession(
   runtime: Runtime,
   path: string,
   { provider, threads }: Pick<NetworkOptions, 'provider' | 'threads'>,
-  { externalData, isExpanded = false }: OwnOptions,
+  { graph, weights, externalData, isExpanded = false }: OwnOptions,
 ): Promise<InferenceSession> {
   process.env[WITHOUT_TILES] ??= '1';
   try {
-    return await runtime.InferenceSession.create(path, {
+    const options: InferenceSession.SessionOptions = {
       // The CPU stands behind every other provider for the operators that it lacks.
       executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
       graphOptimizationLevel: 'all',
@@ -425,10 +438,13 @@ async function createSession(
           disable_quant_qdq: isExpanded ? '1' : '0',
           // Backbone and head run in turn: one's threads must not wait for work on the cores that the other needs.
           force_spinning_stop: '1',
+          ...(weights === undefined ? {} : { model_external_initializers_file_folder_path: weights }),
         },
       },
       ...(externalData ? { externalData } : {}),
-    });
+    };
+    // ONNX Runtime takes a path or a graph's bytes.
+    return await runtime.InferenceSession.create((graph ?? path) as string, options);
   } catch (error) {
     throw new ModelError(
       provider === 'cpu' ? 'model-invalid' : 'device',

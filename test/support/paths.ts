@@ -9,4 +9,8 @@ export const FIXTURES = join(ROOT, 'test', 'fixtures');
 export const MODEL = join(ROOT, 'models', 'smollm2-135m-instruct');
 /** A small unquantised model in the same layout: quick, and exact to float32. */
 export const TINY_MODEL = join(FIXTURES, 'models', 'tiny');
+/** The small model's weights in a decoder as exporters write it for Hugging Face's hub, in several forms. */
+export const HUB_MODEL = join(FIXTURES, 'models', 'hub');
+/** A GPT-2 with random weights, likewise: learned positions, and a window of 256. */
+export const HUB_GPT2 = join(FIXTURES, 'models', 'hub-gpt2');
 export const DEMO = join(ROOT, 'demo');

@@ -1,0 +1,151 @@
+"""Makes test/fixtures/models/hub and hub-gpt2: decoders as exporters write them for Hugging Face's hub.
+
+    python make_hub.py
+
+`hub` has the weights of test/fixtures/models/tiny, exported by optimum, and in the
+forms that repositories on the hub have beside it; `hub-gpt2` is a GPT-2 with random
+weights, whose positions are learned and whose window is short. `expected.json` in each
+holds the surprisals (nats) of a text, computed from the logits of the whole graph by
+ONNX Runtime in Python, in float64, and for the exports in float32 checked against
+PyTorch. Needs optimum-onnx, and the transformers that it works with (see README.md).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+from onnxruntime.transformers.float16 import convert_float_to_float16
+from optimum.exporters.onnx import main_export
+from tokenizers import Tokenizer
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+HERE = Path(__file__).resolve().parent
+MODELS = HERE.parent.parent / "test" / "fixtures" / "models"
+TINY = MODELS / "tiny"
+TEXT = (HERE / "verification.txt").read_text("utf-8")[:700]
+
+
+def tiny_state() -> tuple[dict, dict[str, torch.Tensor]]:
+    """The configuration of the tiny model, and its weights under transformers' names."""
+    graph = onnx.load(TINY / "onnx" / "backbone.onnx").graph
+    weights = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
+    config = json.loads((TINY / "config.json").read_text())
+    state = {"model.embed_tokens.weight": weights["embedding"], "model.norm.weight": weights["norm.weight"]}
+    state["lm_head.weight"] = weights["embedding"]
+    key_values = config["num_key_value_heads"] * config["head_dim"]
+    for layer in range(config["num_hidden_layers"]):
+        ours, theirs = f"{layer}.", f"model.layers.{layer}."
+        q, k, v = np.split(weights[ours + "attn_qkv"].T, [config["hidden_size"], config["hidden_size"] + key_values])
+        state[theirs + "self_attn.q_proj.weight"] = q
+        state[theirs + "self_attn.k_proj.weight"] = k
+        state[theirs + "self_attn.v_proj.weight"] = v
+        state[theirs + "self_attn.o_proj.weight"] = weights[ours + "attn_output"].T
+        state[theirs + "mlp.gate_proj.weight"] = weights[ours + "ffn_gate"].T
+        state[theirs + "mlp.up_proj.weight"] = weights[ours + "ffn_up"].T
+        state[theirs + "mlp.down_proj.weight"] = weights[ours + "ffn_down"].T
+        state[theirs + "input_layernorm.weight"] = weights[ours + "attn_norm.weight"]
+        state[theirs + "post_attention_layernorm.weight"] = weights[ours + "ffn_norm.weight"]
+    return config, {name: torch.tensor(np.array(array)) for name, array in state.items()}
+
+
+def llama() -> torch.nn.Module:
+    config, state = tiny_state()
+    config["rope_theta"] = config.pop("rope_parameters", {}).get("rope_theta", 10000.0)
+    model = LlamaForCausalLM(LlamaConfig(**config)).float().eval()
+    model.load_state_dict(state)
+    return model
+
+
+def gpt2() -> torch.nn.Module:
+    torch.manual_seed(20261128)
+    config = GPT2Config(
+        vocab_size=1024, n_positions=256, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0,
+        initializer_range=0.2,
+    )
+    return GPT2LMHeadModel(config).float().eval()
+
+
+def export(model: torch.nn.Module, folder: Path) -> None:
+    """Writes `onnx/model.onnx` and the files beside it, as repositories on the hub have them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "onnx").mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as place:
+        source, exported = Path(place, "source"), Path(place, "exported")
+        model.save_pretrained(source)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(TINY / name, source / name)
+            shutil.copy(TINY / name, folder / name)
+        main_export(str(source), output=exported, task="text-generation-with-past", opset=18, do_validation=False)
+        shutil.copy(exported / "model.onnx", folder / "onnx" / "model.onnx")
+        config = json.loads((source / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def other_forms(folder: Path) -> None:
+    """The forms that transformers.js knows beside `model.onnx`; and one whose weights lie in a file of their own."""
+    source = folder / "onnx" / "model.onnx"
+    quantize_dynamic(source, folder / "onnx" / "model_quantized.onnx", weight_type=QuantType.QInt8)
+    model = onnx.load(source)
+    onnx.save(convert_float_to_float16(model), folder / "onnx" / "model_fp16.onnx")
+    quantizer = MatMulNBitsQuantizer(onnx.load(source), block_size=32, is_symmetric=True)
+    quantizer.process()
+    quantizer.model.save_model_to_file(
+        str(folder / "onnx" / "model_q4.onnx"), use_external_data_format=True
+    )
+
+
+def surprisals(path: Path, ids: list[int], cache: list[int]) -> list[float]:
+    """nats of ids[1…], from the logits of the whole graph."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    length = len(ids) - 1
+    feeds: dict[str, np.ndarray] = {
+        "input_ids": np.array([ids[:-1]], np.int64),
+        "attention_mask": np.ones((1, length), np.int64),
+        "position_ids": np.arange(length, dtype=np.int64)[None],
+    }
+    for one in session.get_inputs():
+        if one.name.startswith("past_key_values"):
+            number = np.float16 if one.type == "tensor(float16)" else np.float32
+            feeds[one.name] = np.zeros([1, cache[0], 0, cache[1]], number)
+    known = {one.name for one in session.get_inputs()}
+    (logits,) = session.run(["logits"], {name: value for name, value in feeds.items() if name in known})
+    z = logits[0].astype(np.float64)
+    z -= z.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(z).sum(axis=1)) - z[np.arange(length), ids[1:]]
+    return [round(float(loss), 6) for loss in losses]
+
+
+def main() -> None:
+    tokenizer = Tokenizer.from_file(str(TINY / "tokenizer.json"))
+    ids = [0, *tokenizer.encode(TEXT, add_special_tokens=False).ids]
+    for name, model, cache in (("hub", llama(), [2, 16]), ("hub-gpt2", gpt2(), [2, 16])):
+        folder = MODELS / name
+        export(model, folder)
+        if name == "hub":
+            other_forms(folder)
+        part = ids[:200]
+        expected = {
+            path.name: surprisals(path, part, cache) for path in sorted((folder / "onnx").glob("*.onnx"))
+        }
+        with torch.no_grad():
+            logits = model(torch.tensor([part[:-1]])).logits[0].double()
+        theirs = torch.nn.functional.cross_entropy(logits, torch.tensor(part[1:]), reduction="none").numpy()
+        for form, nats in expected.items():
+            difference = np.abs(np.array(nats) - theirs)
+            print(f"{name} {form}: {difference.mean():.2g} nats from PyTorch on average, {difference.max():.2g} at most")
+        assert np.abs(np.array(expected["model.onnx"]) - theirs).max() < 1e-4
+        record = {"ids": part, "nats": expected}
+        (folder / "expected.json").write_text(json.dumps(record) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+/**
+ * Model folders as they are found on Hugging Face's hub and as exporters write them: `config.json`, `tokenizer.json` and an ONNX
+ * file with a decoder, which is cut into backbone and head in memory. The files stay as they are.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { ModelError, messageOf } from './errors';
+import type { ModelFolder, ModelManifest } from './folder';
+import { ELEMENT, newNode, OnnxError, type OnnxModel, readOnnx, writeOnnx } from './onnxFile';
+import { type SplitDecoder, splitDecoder } from './split';
+import type { ByteTokenizer } from './tokenizer';
+
+/** The file that says of a folder what kind of model is in it. */
+export const CONFIG = 'config.json';
+
+const ADVICE =
+  'Choose another file of the model (model.onnx, model_q4.onnx …), or export it again as a decoder with keys and values (“text-generation-with-past”).';
+
+/** Bytes of logits that the head has at once. */
+const LOGITS_AT_ONCE = 32e6;
+
+/** Rows of the head's matrix product from which on more make it no faster. */
+const MOST_ROWS = 256;
+
+/** What separated documents in training, by family: a model has at most one of these. */
+const SEPARATORS = ['<|endoftext|>', '<|begin_of_text|>', '<|end_of_text|>'];
+
+/** Operators that round what they are given by the largest number in it. */
+const ROUNDING = new Set(['DynamicQuantizeLinear', 'DynamicQuantizeMatMul']);
+
+/** Positions that a model is taken to read at once whose configuration does not say it. */
+const USUAL_WINDOW = 1024;
+
+/** A graph that multiplies bytes x [N, K] by signed bytes w [K, M], by which a processor is tried. */
+export function byteProducts(): Uint8Array {
+  const value = (name: string, type: number) => ({ name, type, dims: [undefined, undefined] });
+  return writeOnnx(
+    {
+      irVersion: 8,
+      opsets: new Map([['', 13]]),
+      functions: [],
+      nodes: [newNode('MatMulInteger', ['x', 'w'], 'products')],
+      initializers: [],
+      inputs: [value('x', ELEMENT.uint8), value('w', ELEMENT.int8)],
+      outputs: [value('products', ELEMENT.int32)],
+    },
+    () => '',
+  );
+}
+
+/** Whether there is something here that may be such a folder, or an ONNX file in one. */
+export function isHubModel(path: string): boolean {
+  return path.endsWith('.onnx') || existsSync(join(path, CONFIG));
+}
+
+/**
+ * Opens a model folder, or one of its ONNX files.
+ * @param path of the folder, or of the file, which lies in it or in its folder `onnx`
+ * @throws ModelError that says what is missing, or what the model is not
+ */
+export async function openHubModel(path: string): Promise<ModelFolder> {
+  const isFile = path.endsWith('.onnx');
+  const inside = isFile ? dirname(path) : path;
+  const folder = existsSync(join(inside, CONFIG)) || !isFile ? inside : dirname(inside);
+  const onnx = isFile ? path : decoderIn(folder);
+  if (!(await stat(onnx).catch(() => undefined))?.isFile()) {
+    throw new ModelError('model-missing', `There is no file ${onnx}.`, 'Choose a file that is there.');
+  }
+  const [config, tokenizer] = await Promise.all(
+    [CONFIG, 'tokenizer.json'].map((name) => readJson(join(folder, name))),
+  );
+  let original: OnnxModel;
+  let decoder: SplitDecoder;
+  try {
+    original = readOnnx(onnx);
+    decoder = splitDecoder(original);
+  } catch (error) {
+    if (error instanceof OnnxError) {
+      throw new ModelError('model-invalid', `${onnx} ${error.message}.`, ADVICE);
+    }
+    throw new ModelError(
+      'model-missing',
+      `${onnx} cannot be read: ${messageOf(error)}.`,
+      'Check its permissions, or get it again.',
+    );
+  }
+  const data = await DataFiles.of(onnx, original);
+  const name = nameOf(folder);
+  const manifest: ModelManifest = {
+    schema: 2,
+    id: name,
+    name: basename(onnx) === 'model.onnx' ? name : `${name} (${basename(onnx)})`,
+    licence: '',
+    parameters: parametersOf(original),
+    graphs: { backbone: '', head: '' },
+    ...numbersOf(config, original, join(folder, CONFIG)),
+    separatorTokenId: separatorOf(tokenizer, config, join(folder, CONFIG)),
+    layers: decoder.layers,
+    keyValueHeads: decoder.keyValueHeads,
+    headDim: decoder.headDim,
+    verification: { ids: [], nats: [] },
+    files: {},
+  };
+  return {
+    path: folder,
+    manifest,
+    file: (relative) => join(folder, relative),
+    split: {
+      source: onnx,
+      backbone: writeOnnx(decoder.backbone, data.name),
+      head: writeOnnx(decoder.head, data.name),
+      weights: data.folder,
+      isRoundedByRun: original.nodes.some(({ operator }) => ROUNDING.has(operator)),
+    },
+  };
+}
+
+/**
+ * The folder with a page to verify devices on: a model that was not made for Surprisal brings none along. Its surprisals are not
+ * known yet.
+ */
+export function withPage(folder: ModelFolder, tokenizer: ByteTokenizer): ModelFolder {
+  const { manifest } = folder;
+  const ids = [manifest.separatorTokenId, ...tokenizer.encode(PAGE).ids].slice(0, manifest.contextWindow);
+  return { ...folder, manifest: { ...manifest, verification: { ids, nats: [] } } };
+}
+
+/** The decoder to take where none is named: the one with all of its precision, else the most usual other one. */
+function decoderIn(folder: string): string {
+  const found = ['onnx', '.'].flatMap((place) => {
+    const names = existsSync(join(folder, place)) ? readdirSync(join(folder, place)) : [];
+    return names.filter((name) => /^model.*\.onnx$/.test(name)).map((name) => join(folder, place, name));
+  });
+  const rank = (file: string) =>
+    ['model.onnx', 'model_q4.onnx', 'model_fp16.onnx'].indexOf(basename(file)) >>> 0;
+  const [best] = found.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  if (best === undefined) {
+    throw new ModelError(
+      'model-missing',
+      `The model folder ${folder} has neither surprisal.json nor an ONNX file (onnx/model.onnx).`,
+      'Get the ONNX files of the model, or choose another folder (surprisal.model, --model).',
+    );
+  }
+  return best;
+}
+
+/** The folder's name; the model's, in the folders that Hugging Face's tools keep. */
+function nameOf(folder: string): string {
+  const [, inCache] = /models--(?:.+--)?([^\\/]+)[\\/]snapshots[\\/][^\\/]+$/.exec(folder) ?? [];
+  return inCache ?? basename(folder);
+}
+
+async function readJson(file: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ModelError(
+      'model-missing',
+      `The model's file ${file} cannot be read (${messageOf(error)}).`,
+      'Get it from where the model is from.',
+    );
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) {
+      return value as Record<string, unknown>;
+    }
+  } catch {}
+  throw new ModelError('model-invalid', `${file} does not hold a JSON object.`, 'Get it again.');
+}
+
+/** The files that a decoder's weights lie in. Hugging Face's tools keep links to them, ONNX Runtime wants them in one folder. */
+class DataFiles {
+  private constructor(
+    /** The folder that their names begin in. */
+    readonly folder: string,
+    private readonly places: ReadonlyMap<string | undefined, string>,
+  ) {}
+
+  /** @throws ModelError when one is not there */
+  static async of(onnx: string, { initializers }: OnnxModel): Promise<DataFiles> {
+    const names = new Set<string | undefined>([undefined]);
+    for (const { data } of initializers) {
+      if (!(data instanceof Uint8Array)) {
+        names.add(data.file);
+      }
+    }
+    const places = new Map<string | undefined, string>();
+    for (const name of names) {
+      const file = name === undefined ? onnx : join(dirname(onnx), name);
+      const isInside = !relative(dirname(onnx), file).startsWith('..');
+      const place = isInside ? await realpath(file).catch(() => undefined) : undefined;
+      if (place === undefined) {
+        throw new ModelError(
+          'model-missing',
+          `${onnx} has weights in ${name}, which is not there.`,
+          'Get that file, too, and put it beside the other.',
+        );
+      }
+      places.set(name, place);
+    }
+    let folder = dirname([...places.values()][0]);
+    while ([...places.values()].some((place) => relative(folder, place).startsWith('..'))) {
+      folder = dirname(folder);
+    }
+    return new DataFiles(folder, places);
+  }
+
+  /** What a file is called, seen from the folder. */
+  readonly name = (file: string | undefined): string =>
+    relative(this.folder, this.places.get(file) ?? '').replaceAll(sep, '/');
+}
+
+/** The weights of matrices and of everything else, without what a quantised matrix has besides. */
+function parametersOf({ initializers, nodes }: OnnxModel): number {
+  const aside = new Set<string>();
+  const packed = new Set<string>();
+  for (const { operator, inputs } of nodes) {
+    if (operator === 'MatMulNBits' || operator === 'GatherBlockQuantized') {
+      packed.add(inputs[operator === 'MatMulNBits' ? 1 : 0]);
+      for (const name of inputs.slice(2)) {
+        aside.add(name);
+      }
+    }
+  }
+  return initializers
+    .filter(({ name }) => !aside.has(name))
+    .reduce((sum, { name, dims }) => {
+      // Two numbers of 4 bits a byte.
+      return sum + dims.reduce((product, size) => product * size, packed.has(name) ? 2 : 1);
+    }, 0);
+}
+
+/** What the configuration says, under the names that families of models have for it. */
+function numbersOf(
+  config: Record<string, unknown>,
+  { outputs }: OnnxModel,
+  file: string,
+): Pick<ModelManifest, 'hidden' | 'vocabularySize' | 'contextWindow' | 'headRows'> {
+  // A model that sees or hears has that of its texts inside.
+  const own = (config.text_config ?? config) as Record<string, unknown>;
+  const numberIn = (...keys: string[]): number | undefined => {
+    const value = keys.map((key) => own[key]).find((candidate) => candidate !== undefined);
+    return Number.isInteger(value) && (value as number) > 0 ? (value as number) : undefined;
+  };
+  const hidden = numberIn('hidden_size', 'n_embd', 'd_model');
+  const vocabularySize =
+    outputs.find(({ name }) => name === 'logits')?.dims[2] ?? numberIn('vocab_size', 'n_vocab');
+  if (hidden === undefined || vocabularySize === undefined) {
+    throw new ModelError(
+      'model-invalid',
+      `${file} does not say the ${hidden === undefined ? 'width of the hidden states (hidden_size)' : 'size of the vocabulary (vocab_size)'}.`,
+      'Get it again, or choose a model for texts.',
+    );
+  }
+  const contextWindow =
+    numberIn('max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len') ?? USUAL_WINDOW;
+  const rows = Math.floor(LOGITS_AT_ONCE / (4 * vocabularySize));
+  return { hidden, vocabularySize, contextWindow, headRows: Math.min(Math.max(rows, 1), MOST_ROWS) };
+}
+
+/**
+ * The token that a text's first one is scored behind: what separated documents in training. A `bos_token_id` may open a turn of a
+ * chat instead, so that it is asked last.
+ * @throws ModelError where there is none
+ */
+function separatorOf(
+  tokenizer: Record<string, unknown>,
+  config: Record<string, unknown>,
+  file: string,
+): number {
+  const added = (tokenizer.added_tokens ?? []) as { readonly content?: string; readonly id?: number }[];
+  for (const separator of SEPARATORS) {
+    const id = added.find(({ content }) => content === separator)?.id;
+    if (id !== undefined) {
+      return id;
+    }
+  }
+  const own = (config.text_config ?? config) as Record<string, unknown>;
+  for (const value of [own.bos_token_id, own.eos_token_id].flat()) {
+    if (Number.isInteger(value)) {
+      return value as number;
+    }
+  }
+  throw new ModelError(
+    'model-invalid',
+    `${file} names no token that begins a text (bos_token_id).`,
+    'Add it to the file, as the model’s card has it.',
+  );
+}
+
+/** Long enough to prove attention on, whatever the tokenizer makes of it: code and prose, and characters of several bytes. */
+const PAGE = `# Keeping what was read
+
+A page that was read once is kept, so that it need not be read again. What is kept has to be bounded, and when there is no room
+left, the page that was asked for longest ago is let go. Naïve caches forget the wrong thing – here is one that does not.
+
+class Pages:
+    """Keeps at most \`capacity\` pages, and forgets the least recently used."""
+
+    def __init__(self, capacity=64):
+        if capacity < 1:
+            raise ValueError("capacity must be positive")
+        self.capacity = capacity
+        self.pages = {}
+
+    def get(self, number, read):
+        page = self.pages.pop(number, None)
+        if page is None:
+            page = read(number)
+            if len(self.pages) >= self.capacity:
+                oldest = next(iter(self.pages))
+                del self.pages[oldest]
+        self.pages[number] = page
+        return page
+
+
+pages = Pages(capacity=2)
+for number in [1, 2, 1, 3, 1, 2]:
+    print(number, pages.get(number, lambda n: "page %d" % n))
+`;
