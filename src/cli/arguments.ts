@@ -13,7 +13,7 @@ Scores every token of the files by its surprisal under a local language model.
 
 Options:
   --format text|json|csv|html   what to write (default: text, a coloured heatmap)
-  --model ID|FOLDER             a model of the models folder, or any model folder
+  --model ID|PATH               a model of the models folder, or any model folder or ONNX file of one
   --device auto|cpu|webgpu|cuda|dml|coreml
                                 where to compute (default: auto)
   --threads N                   CPU threads (default: chosen by the number of cores)

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import { messageOf } from '../model/errors';
 import type { ExplainerPanels } from '../panel/panels';
+import { chooseModel } from './chooseModel';
 import type { CurrentEditor } from './current';
 import { COMMANDS } from './keys';
 import type { LegendView } from './legend';
@@ -39,6 +40,7 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.unpinPanel]: () => panels.pin(false),
     [COMMANDS.showLegend]: () => legend.show(),
     [COMMANDS.showMenu]: () => menu.show(),
+    [COMMANDS.chooseModel]: () => chooseModel(),
     [COMMANDS.nextSurprise]: () => navigator.go('next'),
     [COMMANDS.previousSurprise]: () => navigator.go('previous'),
     [COMMANDS.restartEngine]: () =>

@@ -12,7 +12,7 @@ const BUNDLED_MODEL = 'models/smollm2-135m-instruct';
 export function engineSettings(extensionPath: string): EngineSettings {
   const model = setting('model').trim();
   return {
-    folder: model === '' ? path.join(extensionPath, BUNDLED_MODEL) : absolute(model),
+    folder: model === '' ? path.join(extensionPath, BUNDLED_MODEL) : modelPath(model),
     device: setting('device'),
     threads: setting('threads'),
     weights: setting('weights'),
@@ -20,8 +20,8 @@ export function engineSettings(extensionPath: string): EngineSettings {
   };
 }
 
-/** A folder as people write it: `~` is the home folder; a relative one begins at the workspace's first folder. */
-function absolute(folder: string): string {
+/** The absolute path of a model's folder, or of a file in it, as people write it: `~` is the home folder; a relative one begins at the workspace's first folder. */
+export function modelPath(folder: string): string {
   if (folder === '~' || folder.startsWith('~/') || folder.startsWith('~\\')) {
     return path.join(homedir(), folder.slice(1));
   }

@@ -81,6 +81,7 @@ export const COMMANDS = {
   unpinPanel: 'surprisal.unpinPanel',
   showLegend: 'surprisal.showLegend',
   showMenu: 'surprisal.showMenu',
+  chooseModel: 'surprisal.chooseModel',
   nextSurprise: 'surprisal.nextSurprise',
   previousSurprise: 'surprisal.previousSurprise',
   restartEngine: 'surprisal.restartEngine',

@@ -157,6 +157,11 @@ export class Menu {
       });
     }
     items.push(
+      command(
+        t('$(package) Choose Model'),
+        t('The bundled one, or one from Hugging Face\u2019s hub that is on this computer'),
+        COMMANDS.chooseModel,
+      ),
       ...(engine.kind === 'off'
         ? [
             command(

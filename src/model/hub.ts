@@ -2,17 +2,15 @@
  * Model folders as they are found on Hugging Face's hub and as exporters write them: `config.json`, `tokenizer.json` and an ONNX
  * file with a decoder, which is cut into backbone and head in memory. The files stay as they are.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { ModelError, messageOf } from './errors';
 import type { ModelFolder, ModelManifest } from './folder';
+import { CONFIG, decodersIn, folderOf, modelNameOf } from './found';
 import { ELEMENT, newNode, OnnxError, type OnnxModel, readOnnx, writeOnnx } from './onnxFile';
 import { type SplitDecoder, splitDecoder } from './split';
 import type { ByteTokenizer } from './tokenizer';
-
-/** The file that says of a folder what kind of model is in it. */
-export const CONFIG = 'config.json';
 
 const ADVICE =
   'Choose another file of the model (model.onnx, model_q4.onnx …), or export it again as a decoder with keys and values (“text-generation-with-past”).';
@@ -61,9 +59,8 @@ export function isHubModel(path: string): boolean {
  */
 export async function openHubModel(path: string): Promise<ModelFolder> {
   const isFile = path.endsWith('.onnx');
-  const inside = isFile ? dirname(path) : path;
-  const folder = existsSync(join(inside, CONFIG)) || !isFile ? inside : dirname(inside);
-  const onnx = isFile ? path : decoderIn(folder);
+  const folder = isFile ? folderOf(path) : path;
+  const onnx = isFile ? path : await decoderIn(folder);
   if (!(await stat(onnx).catch(() => undefined))?.isFile()) {
     throw new ModelError('model-missing', `There is no file ${onnx}.`, 'Choose a file that is there.');
   }
@@ -86,7 +83,7 @@ export async function openHubModel(path: string): Promise<ModelFolder> {
     );
   }
   const data = await DataFiles.of(onnx, original);
-  const name = nameOf(folder);
+  const name = modelNameOf(folder);
   const manifest: ModelManifest = {
     schema: 2,
     id: name,
@@ -126,15 +123,9 @@ export function withPage(folder: ModelFolder, tokenizer: ByteTokenizer): ModelFo
   return { ...folder, manifest: { ...manifest, verification: { ids, nats: [] } } };
 }
 
-/** The decoder to take where none is named: the one with all of its precision, else the most usual other one. */
-function decoderIn(folder: string): string {
-  const found = ['onnx', '.'].flatMap((place) => {
-    const names = existsSync(join(folder, place)) ? readdirSync(join(folder, place)) : [];
-    return names.filter((name) => /^model.*\.onnx$/.test(name)).map((name) => join(folder, place, name));
-  });
-  const rank = (file: string) =>
-    ['model.onnx', 'model_q4.onnx', 'model_fp16.onnx'].indexOf(basename(file)) >>> 0;
-  const [best] = found.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+/** The decoder to take where none is named. @throws ModelError when there is none */
+async function decoderIn(folder: string): Promise<string> {
+  const [best] = await decodersIn(folder);
   if (best === undefined) {
     throw new ModelError(
       'model-missing',
@@ -143,12 +134,6 @@ function decoderIn(folder: string): string {
     );
   }
   return best;
-}
-
-/** The folder's name; the model's, in the folders that Hugging Face's tools keep. */
-function nameOf(folder: string): string {
-  const [, inCache] = /models--(?:.+--)?([^\\/]+)[\\/]snapshots[\\/][^\\/]+$/.exec(folder) ?? [];
-  return inCache ?? basename(folder);
 }
 
 async function readJson(file: string): Promise<Record<string, unknown>> {

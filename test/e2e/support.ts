@@ -81,15 +81,21 @@ export class Reference {
 /** What every reference is computed with: numbers of other forms of the weights differ in the last bits. */
 export const WEIGHTS = 'quantized';
 
-/** Scores texts with the command line. */
-export async function scoreWithCommandLine(texts: readonly string[]): Promise<Reference[]> {
+/**
+ * Scores texts with the command line.
+ * @param model another one than the bundled
+ */
+export async function scoreWithCommandLine(texts: readonly string[], model?: string): Promise<Reference[]> {
   const folder = await mkdtemp(join(tmpdir(), 'surprisal-reference-'));
   try {
     const files = texts.map((_, index) => join(folder, `${index}.txt`));
     await Promise.all(files.map((file, index) => writeFile(file, texts[index])));
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [CLI, 'score', ...files, '--format', 'json', '--top', '50', '--device', 'cpu', '--weights', WEIGHTS],
+      [
+        ...[CLI, 'score', ...files, '--format', 'json', '--top', '50', '--device', 'cpu'],
+        ...['--weights', WEIGHTS, ...(model === undefined ? [] : ['--model', model])],
+      ],
       { maxBuffer: 1 << 28 },
     );
     const reports: Report[] = [JSON.parse(stdout)].flat();
