@@ -6,9 +6,17 @@ import { WEIGHTS_CHOICES } from '../model/devices';
 export const FORMATS = ['text', 'json', 'csv', 'html'] as const;
 export type Format = (typeof FORMATS)[number];
 
-export const USAGE = `Usage: surprisal score FILE… [options]
+/** The formats of a comparison. */
+export const COMPARISON_FORMATS = ['text', 'json'] as const;
+export type ComparisonFormat = (typeof COMPARISON_FORMATS)[number];
 
-Scores every token of the files by its surprisal under a local language model.
+export const USAGE = `Usage: surprisal score FILE… [options]
+       surprisal compare FILE… --model ID|PATH --model ID|PATH … [options]
+
+score    Scores every token of the files by its surprisal under a local language model.
+compare  Scores the files with several models, and says by how many bits per byte they differ, and where. With one
+         --model, that is compared with the bundled model. Formats: text, json.
+
 "-" stands for standard input.
 
 Options:
@@ -34,6 +42,17 @@ Exit status: 0 scored; 1 something about an input, the model or the output is wr
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
+  | {
+      readonly kind: 'compare';
+      readonly files: readonly string[];
+      readonly format: ComparisonFormat;
+      /** At least two; undefined is the default. */
+      readonly models: readonly (string | undefined)[];
+      readonly device: DeviceChoice;
+      readonly threads: number;
+      readonly weights: WeightsChoice;
+      readonly unit: 'bits' | 'nats';
+    }
   | {
       readonly kind: 'score';
       readonly files: readonly string[];
@@ -74,8 +93,8 @@ export function parseCommand(words: readonly string[]): Command {
   if (verb === undefined) {
     throw new UsageError('no command given; try "surprisal score FILE"');
   }
-  if (verb !== 'score') {
-    throw new UsageError(`unknown command "${verb}"; the only command is "score"`);
+  if (verb !== 'score' && verb !== 'compare') {
+    throw new UsageError(`unknown command "${verb}"; the commands are "score" and "compare"`);
   }
   if (files.length === 0) {
     throw new UsageError('no file given; "-" stands for standard input');
@@ -83,16 +102,38 @@ export function parseCommand(words: readonly string[]): Command {
   if (files.filter((file) => file === '-').length > 1) {
     throw new UsageError('standard input ("-") can be read only once');
   }
-  return {
-    kind: 'score',
+  const models = values.model ?? [];
+  const top = wholeNumber('--top', values.top, MOST_TOP);
+  const common = {
     files,
-    format: oneOf('--format', values.format, FORMATS),
-    model: values.model,
     device: oneOf('--device', values.device, DEVICE_CHOICES),
     threads: wholeNumber('--threads', values.threads, MOST_THREADS),
     weights: oneOf('--weights', values.weights, WEIGHTS_CHOICES),
     unit: oneOf('--unit', values.unit, ['bits', 'nats'] as const),
-    top: wholeNumber('--top', values.top, MOST_TOP),
+  };
+  if (verb === 'compare') {
+    if (models.length === 0) {
+      throw new UsageError('compare needs a --model to compare with the bundled one, or several');
+    }
+    if (top > 0) {
+      throw new UsageError('compare takes no --top');
+    }
+    return {
+      kind: 'compare',
+      format: oneOf('--format', values.format, COMPARISON_FORMATS),
+      models: models.length === 1 ? [undefined, ...models] : models,
+      ...common,
+    };
+  }
+  if (models.length > 1) {
+    throw new UsageError('score takes one --model; "compare" takes several');
+  }
+  return {
+    kind: 'score',
+    format: oneOf('--format', values.format, FORMATS),
+    model: models[0],
+    top,
+    ...common,
   };
 }
 
@@ -103,7 +144,7 @@ function parse(words: readonly string[]) {
     strict: true,
     options: {
       format: { type: 'string', default: 'text' },
-      model: { type: 'string' },
+      model: { type: 'string', multiple: true },
       device: { type: 'string', default: 'auto' },
       threads: { type: 'string', default: '0' },
       weights: { type: 'string', default: 'auto' },

@@ -1,22 +1,21 @@
 /** The `surprisal` command. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type EngineApi, EngineError } from '../engine/api';
-import { Engine } from '../engine/client';
 import { messageOf } from '../model/errors';
 import { type Command, parseCommand, USAGE, UsageError } from './arguments';
+import { compare } from './compare';
+import { comparisonJson, comparisonText } from './format/comparison';
 import { csvFormat } from './format/csv';
 import { htmlFormat } from './format/html';
 import { jsonFormat } from './format/json';
 import type { ReportFormat } from './format/reportFormat';
-import { terminalColours } from './format/terminal';
+import { type TerminalColours, terminalColours } from './format/terminal';
 import { textFormat } from './format/text';
-import { InputError, nameOf, readInput } from './input';
+import { readInput } from './input';
 import { Messages } from './messages';
-import { modelFolder } from './models';
 import { Output, OutputError } from './output';
 import type { Report } from './report';
-import { scoreFile } from './scoreFile';
+import { reportsOf, type Surroundings } from './scoring';
 
 const EXIT_SCORED = 0;
 const EXIT_WRONG_INPUT = 1;
@@ -29,6 +28,7 @@ const messages = new Messages(process.stderr);
 const output = new Output(process.stdout);
 
 type ScoreCommand = Extract<Command, { kind: 'score' }>;
+type CompareCommand = Extract<Command, { kind: 'compare' }>;
 
 function version(): string {
   return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
@@ -52,6 +52,8 @@ async function main(words: readonly string[]): Promise<number> {
       return statusOf(output.write([`${version()}\n`]));
     case 'score':
       return score(command);
+    case 'compare':
+      return compareModels(command);
   }
 }
 
@@ -73,13 +75,50 @@ async function statusOf(writing: Promise<void>): Promise<number> {
 
 /** Scores file after file, and writes each report before the next file is read. */
 async function score(command: ScoreCommand): Promise<number> {
-  let failed = false;
-  const reports = reportsOf(command, (message) => {
-    failed = true;
+  const around = new Around();
+  const status = await statusOf(writeAll(reportsOf(command, around), formatOf(command)));
+  return around.failed ? EXIT_WRONG_INPUT : status;
+}
+
+/** Scores all files with all models, and writes what tells these apart. */
+async function compareModels(command: CompareCommand): Promise<number> {
+  const around = new Around();
+  const comparison = await compare(command, around);
+  if (!comparison) {
+    return EXIT_WRONG_INPUT;
+  }
+  const texts = new Map<string, string[]>();
+  for (const { file } of comparison.files) {
+    texts.set(file, (await around.read(file)).split(/\r\n|\r|\n/));
+  }
+  const { format, unit } = command;
+  const text =
+    format === 'json'
+      ? comparisonJson(comparison)
+      : comparisonText(comparison, { unit, colours: coloursHere(), linesOf: (file) => texts.get(file)! });
+  const status = await statusOf(output.write([text]));
+  return around.failed ? EXIT_WRONG_INPUT : status;
+}
+
+/** What scoring needs, from this process. Standard input is read once, whoever asks. */
+class Around implements Surroundings {
+  readonly root = ROOT;
+  readonly messages = messages;
+  failed = false;
+  #input: Promise<string> | undefined;
+
+  readonly read = (file: string): Promise<string> => {
+    if (file !== '-') {
+      return readInput(file, process.stdin);
+    }
+    this.#input ??= readInput(file, process.stdin);
+    return this.#input;
+  };
+
+  readonly fail = (message: string): void => {
+    this.failed = true;
     messages.complain(message);
-  });
-  const status = await statusOf(writeAll(reports, formatOf(command)));
-  return failed ? EXIT_WRONG_INPUT : status;
+  };
 }
 
 /** @throws OutputError, after which no file is scored any more */
@@ -91,59 +130,6 @@ async function writeAll(reports: AsyncIterable<Report>, format: ReportFormat): P
   await output.write(format.end(count));
 }
 
-/**
- * Reports of the files, in order. One that cannot be scored is left out and told; without a usable engine, so are all
- * others.
- * @param fail receives the reason, naming the file or the model
- */
-async function* reportsOf(command: ScoreCommand, fail: (message: string) => void): AsyncGenerator<Report> {
-  let folder: string;
-  try {
-    folder = modelFolder(command.model, join(ROOT, 'models'));
-  } catch (error) {
-    fail(reasonOf(error));
-    return;
-  }
-  const { device, threads, weights } = command;
-  const settings = { folder, device, threads, weights };
-  const engine = new Engine({ hostPath: join(__dirname, 'engine.cjs'), settings });
-  try {
-    for (const file of command.files) {
-      const report = await reportOf(engine, file, command.top).catch((error) => fail(reasonOf(error)));
-      if (report) {
-        yield report;
-      } else if (engine.state.kind === 'failed') {
-        return;
-      }
-    }
-    if (engine.state.kind === 'ready' && engine.state.degraded) {
-      messages.complain(engine.state.degraded);
-    }
-  } finally {
-    await engine.stop();
-  }
-}
-
-/** @throws InputError, naming the file, or EngineError when the model cannot be loaded */
-async function reportOf(engine: EngineApi, file: string, top: number): Promise<Report> {
-  const text = await readInput(file, process.stdin);
-  // Before the file is held to be the reason of what fails.
-  await engine.ensureReady();
-  const name = nameOf(file);
-  try {
-    return await scoreFile(engine, file, text, top, (done, total) => messages.progress(name, done, total));
-  } catch (error) {
-    throw new InputError(`${name}: ${reasonOf(error)}`);
-  } finally {
-    messages.clearProgress();
-  }
-}
-
-/** What was thrown, and what to do about it if that is known. */
-function reasonOf(error: unknown): string {
-  return error instanceof EngineError ? `${error.problem.message} ${error.problem.advice}` : messageOf(error);
-}
-
 function formatOf({ format, files, top, unit }: ScoreCommand): ReportFormat {
   switch (format) {
     case 'json':
@@ -153,10 +139,13 @@ function formatOf({ format, files, top, unit }: ScoreCommand): ReportFormat {
     case 'html':
       return htmlFormat(files.length, { unit });
     case 'text': {
-      const colours = terminalColours(process.env, process.stdout.isTTY === true);
-      return textFormat({ unit, colours });
+      return textFormat({ unit, colours: coloursHere() });
     }
   }
+}
+
+function coloursHere(): TerminalColours {
+  return terminalColours(process.env, process.stdout.isTTY === true);
 }
 
 main(process.argv.slice(2)).then(

@@ -6,8 +6,9 @@ import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import type { Comparison } from '../../src/cli/compare';
 import type { Report } from '../../src/cli/report';
-import { CLI, DEMO, ENGINE_HOST, ROOT, TINY_MODEL } from '../support/paths';
+import { CLI, DEMO, ENGINE_HOST, HUB_MODEL, ROOT, TINY_MODEL } from '../support/paths';
 
 interface Outcome {
   readonly status: number | null;
@@ -397,5 +398,108 @@ describe('surprisal score, when something fails', function () {
     } finally {
       await full.close();
     }
+  });
+});
+
+describe('surprisal compare', function () {
+  this.timeout(60_000);
+
+  const ON_CPU = ['--device', 'cpu'];
+  const same = join(HUB_MODEL, 'onnx', 'model.onnx');
+  const rough = join(HUB_MODEL, 'onnx', 'model_q4.onnx');
+  const files = [join(DEMO, 'statistics.py'), join(DEMO, 'origin.md')];
+
+  it('says by how many bits per byte models differ, how sure that is, and on which lines', async () => {
+    const models = [TINY_MODEL, same, rough];
+    const words = models.flatMap((model) => ['--model', model]);
+    const { status, out, error } = await surprisal([
+      ...['compare', ...files, '--format', 'json'],
+      ...[...words, ...ON_CPU],
+    ]);
+    assert.equal(status, 0, error);
+    const comparison: Comparison = JSON.parse(out);
+    assert.deepEqual(
+      comparison.models.map(({ model }) => model),
+      models,
+    );
+    assert.deepEqual(
+      comparison.files.map(({ file }) => file),
+      files,
+    );
+    const [first, equal, other] = comparison.models;
+    assert.deepEqual(first.difference, { bitsPerByte: 0, standardError: 0 });
+    assert.ok(Math.abs(equal.difference.bitsPerByte) < 1e-5, `${equal.difference.bitsPerByte}`);
+    const own = other.summary.bitsPerByte - first.summary.bitsPerByte;
+    assert.ok(Math.abs(other.difference.bitsPerByte - own) < 1e-9);
+    // √(n s²) of the lines' differences, in bits per byte.
+    const differences = comparison.files.flatMap(({ lines }) => lines.map(({ nats }) => nats[2] - nats[0]));
+    const mean = differences.reduce((a, b) => a + b) / differences.length;
+    const variance =
+      differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (differences.length - 1);
+    const expected = Math.sqrt(differences.length * variance) / Math.LN2 / first.summary.bytes;
+    assert.ok(Math.abs(other.difference.standardError! - expected) < 1e-9);
+    for (const [index, { summaries, lines, file }] of comparison.files.entries()) {
+      const text = await readFile(file, 'utf8');
+      assert.equal(lines.length, text.split('\n').length, file);
+      for (const [model, summary] of summaries.entries()) {
+        const sum = lines.reduce((total, { nats }) => total + nats[model], 0);
+        assert.ok(Math.abs(sum - summary.meanNats * summary.tokens) < 1e-6, `${index} ${model}`);
+      }
+    }
+  });
+
+  it('shows tables, and the lines as they are in the text', async () => {
+    const { status, out, error } = await surprisal([
+      ...['compare', files[0], '--model', same, '--model', rough],
+      ...ON_CPU,
+    ]);
+    assert.equal(status, 0, error);
+    assert.match(out, /^.*statistics\.py: 1,860 bytes\n/);
+    assert.match(out, /model_q4\.onnx +2\.\d{4} +[+−]0\.\d{4} ± 0\.\d{4} /);
+    assert.match(out, /Where model_q4\.onnx differs most from model\.onnx\n/);
+    const lines = (await readFile(files[0], 'utf8')).split('\n');
+    const rows = out.slice(out.indexOf('Where ')).matchAll(/^(\d+) .* [+−][\d.]+ {2}(.*)$/gm);
+    let count = 0;
+    for (const [, line, text] of rows) {
+      assert.ok(lines[Number(line) - 1].trim().startsWith(text.replace(/…$/, '')), `${line}: ${text}`);
+      count++;
+    }
+    assert.equal(count, 10);
+  });
+
+  it('compares with the bundled model where one is named, and reads standard input once', async () => {
+    const { status, out, error } = await surprisal(
+      ['compare', '-', '--model', TINY_MODEL, '--format', 'json', ...ON_CPU],
+      'One line only.',
+    );
+    assert.equal(status, 0, error);
+    const { models, files: compared }: Comparison = JSON.parse(out);
+    assert.deepEqual(
+      models.map(({ id }) => id),
+      ['smollm2-135m-instruct', 'tiny-test'],
+    );
+    assert.equal(compared[0].file, '-');
+    assert.equal(models[1].difference.standardError, null, 'a single line does not tell');
+  });
+
+  it('leaves out a file that a model cannot score, and says so where nothing is left', async () => {
+    const missing = join(DEMO, 'none.txt');
+    const some = await surprisal([
+      'compare',
+      missing,
+      files[0],
+      '--model',
+      same,
+      '--model',
+      rough,
+      ...ON_CPU,
+    ]);
+    assert.equal(some.status, 1);
+    assert.match(some.error, /none\.txt: no such file/);
+    assert.match(some.out, /statistics\.py: 1,860 bytes/);
+    const none = await surprisal(['compare', files[0], '--model', same, '--model', DEMO, ...ON_CPU]);
+    assert.equal(none.status, 1);
+    assert.equal(none.out, '');
+    assert.match(none.error, /demo has no readable surprisal\.json/);
   });
 });

@@ -47,6 +47,27 @@ describe('command line arguments', () => {
     );
   });
 
+  it('compares several models, or one with the default', () => {
+    const common = { device: 'auto', threads: 0, weights: 'auto', unit: 'bits', files: ['a'] };
+    assert.deepEqual(parseCommand('compare a --model x --model y --format json'.split(' ')), {
+      kind: 'compare',
+      format: 'json',
+      models: ['x', 'y'],
+      ...common,
+    });
+    assert.deepEqual(parseCommand('compare a --model x'.split(' ')), {
+      kind: 'compare',
+      format: 'text',
+      models: [undefined, 'x'],
+      ...common,
+    });
+    refuses(['compare', 'a'], 'compare needs a --model');
+    refuses(['compare', '--model', 'x'], 'no file');
+    refuses('compare a --model x --top 3'.split(' '), '--top');
+    refuses('compare a --model x --format html'.split(' '), 'text, json');
+    refuses('score a --model x --model y'.split(' '), '"compare" takes several');
+  });
+
   it('knows help and version', () => {
     assert.equal(parseCommand(['--help']).kind, 'help');
     assert.equal(parseCommand(['score', '-h']).kind, 'help');

@@ -1,0 +1,93 @@
+/** Scores files with a model, one after the other. */
+import { join } from 'node:path';
+import { type EngineApi, EngineError } from '../engine/api';
+import { Engine } from '../engine/client';
+import type { DeviceChoice, WeightsChoice } from '../engine/protocol';
+import { messageOf } from '../model/errors';
+import { InputError, nameOf } from './input';
+import type { Messages } from './messages';
+import { modelFolder } from './models';
+import type { Report } from './report';
+import { scoreFile } from './scoreFile';
+
+/** What to score, and how. */
+export interface ScoringRequest {
+  readonly files: readonly string[];
+  readonly model: string | undefined;
+  readonly device: DeviceChoice;
+  readonly threads: number;
+  readonly weights: WeightsChoice;
+  /** Number of alternatives at every token. */
+  readonly top: number;
+}
+
+/** What scoring needs from around it. */
+export interface Surroundings {
+  /** The package's root. */
+  readonly root: string;
+  /** The text of an input. @throws InputError */
+  read(file: string): Promise<string>;
+  readonly messages: Messages;
+  /** Hears of what cannot be scored: the reason, naming the file or the model. */
+  fail(message: string): void;
+}
+
+/**
+ * Reports of the files, in order. One that cannot be scored is left out and told; without a usable engine, so are all
+ * others.
+ */
+export async function* reportsOf(request: ScoringRequest, around: Surroundings): AsyncGenerator<Report> {
+  const { root, messages, fail } = around;
+  let folder: string;
+  try {
+    folder = modelFolder(request.model, join(root, 'models'));
+  } catch (error) {
+    fail(reasonOf(error));
+    return;
+  }
+  const { device, threads, weights } = request;
+  const settings = { folder, device, threads, weights };
+  const engine = new Engine({ hostPath: join(root, 'dist', 'engine.cjs'), settings });
+  try {
+    for (const file of request.files) {
+      const report = await reportOf(engine, file, request.top, around).catch((error) =>
+        fail(reasonOf(error)),
+      );
+      if (report) {
+        yield report;
+      } else if (engine.state.kind === 'failed') {
+        return;
+      }
+    }
+    if (engine.state.kind === 'ready' && engine.state.degraded) {
+      messages.complain(engine.state.degraded);
+    }
+  } finally {
+    await engine.stop();
+  }
+}
+
+/** @throws InputError, naming the file, or EngineError when the model cannot be loaded */
+async function reportOf(
+  engine: EngineApi,
+  file: string,
+  top: number,
+  { read, messages }: Surroundings,
+): Promise<Report> {
+  const text = await read(file);
+  // Before the file is held to be the reason of what fails.
+  await engine.ensureReady();
+  const name = nameOf(file);
+  try {
+    return await scoreFile(engine, file, text, top, (done, total) => messages.progress(name, done, total));
+  } catch (error) {
+    throw new InputError(`${name}: ${reasonOf(error)}`);
+  } finally {
+    messages.clearProgress();
+  }
+}
+
+/** What was thrown, and what to do about it if that is known. */
+function reasonOf(error: unknown): string {
+  return error instanceof EngineError ? `${error.problem.message} ${error.problem.advice}` : messageOf(error);
+}
