@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { Api, type SurprisalApi } from './editor/api';
 import { registerCommands } from './editor/commands';
+import { ModelComparison } from './editor/comparison';
 import { logUnusableSettings, onDidChangeSetting } from './editor/configuration';
 import { CurrentEditor } from './editor/current';
 import { engineSettings } from './editor/engineSettings';
@@ -20,6 +21,7 @@ import { StatusBar } from './editor/statusBar';
 import { HeatmapSwitch } from './editor/switch';
 import { Trainings } from './editor/trainings';
 import { WholeProgress } from './editor/wholeProgress';
+import type { EngineSettings } from './engine/api';
 import { Engine } from './engine/client';
 import { ExplainerPanels } from './panel/panels';
 
@@ -31,11 +33,13 @@ let engine: Engine | undefined;
 export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const log = new Log();
   const settings = () => engineSettings(context.extensionPath);
-  const started = new Engine({
-    hostPath: context.asAbsolutePath('dist/engine.cjs'),
-    settings: settings(),
-    log: (line) => log.info(line),
-  });
+  const newEngine = (its: EngineSettings) =>
+    new Engine({
+      hostPath: context.asAbsolutePath('dist/engine.cjs'),
+      settings: its,
+      log: (line) => log.info(line),
+    });
+  const started = newEngine(settings());
   engine = started;
   const heatmap = new HeatmapSwitch();
   const current = new CurrentEditor();
@@ -52,8 +56,15 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
     void vscode.commands.executeCommand('setContext', CONTEXTS.canPinPanel, canPin);
     void vscode.commands.executeCommand('setContext', CONTEXTS.canUnpinPanel, canUnpin);
   });
-  const idleStop = new IdleStop(started, () => scores.isWanted || trainings.isRunning);
-  const menu = new Menu(scores, started, heatmap, current, statusBar);
+  const comparison = new ModelComparison(
+    started,
+    { settings: (model) => engineSettings(context.extensionPath, model), engine: newEngine },
+    current,
+    log,
+  );
+  const isBusy = () => scores.isWanted || trainings.isRunning || comparison.isRunning;
+  const idleStop = new IdleStop(started, isBusy);
+  const menu = new Menu(scores, started, heatmap, current, statusBar, comparison);
   const navigator = new Navigator(scores, current);
   const api = new Api(scores, drawing, trainings, panels);
   context.subscriptions.push(
@@ -63,6 +74,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       engine: started,
       heatmap,
       current,
+      comparison,
       panels,
       legend,
       menu,
@@ -81,6 +93,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       panels,
       source,
       trainings,
+      comparison,
       legend,
       navigator,
       wholeProgress,

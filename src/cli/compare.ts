@@ -1,6 +1,6 @@
 /** Scores the same files with several models. */
 
-import { pairedDifference } from '../loss/comparison';
+import { lossesByLine, pairedDifference } from '../loss/comparison';
 import { bitsPerByte, perplexity } from '../loss/formulas';
 import { lineStarts } from '../text/lines';
 import { DEFAULT_MODEL } from './models';
@@ -73,10 +73,9 @@ export async function compare(
   for (const model of models) {
     const ofModel = new Map<string, Scored>();
     for await (const { tokens, ...report } of reportsOf({ ...request, files, model, top: 0 }, around)) {
-      const lines = new Float64Array(lineStarts(await around.read(report.file)).length);
-      for (const { line, nats } of tokens) {
-        lines[line - 1] += nats;
-      }
+      const starts = tokens.map(({ start }) => start);
+      const nats = tokens.map((token) => token.nats);
+      const lines = lossesByLine(starts, nats, lineStarts(await around.read(report.file)));
       ofModel.set(report.file, { report, lines });
     }
     if (ofModel.size === 0) {

@@ -1,7 +1,8 @@
 /** One file's report, from the engine. */
 import { CancelledError, type EngineApi } from '../engine/api';
+import { scoreWhole } from '../engine/whole';
 import { bitsPerByte, perplexity } from '../loss/formulas';
-import { LossMap } from '../loss/lossMap';
+import type { LossMap } from '../loss/lossMap';
 import { lineStarts, positionAt } from '../text/lines';
 import type { Report, ReportAlternative, ReportToken } from './report';
 
@@ -78,21 +79,18 @@ async function scoredOnce(
   top: number,
   onProgress: (done: number, total: number) => void,
 ): Promise<Scored> {
-  let map: LossMap | undefined;
   let score = 0;
   const alternatives = new Map<number, readonly ReportAlternative[]>();
   const questions: Promise<void>[] = [];
-  const { seconds } = await engine.score(file, text, [], {
-    layout: (layout, id) => {
-      map = new LossMap(layout);
+  const { losses, seconds } = await scoreWhole(engine, file, text, {
+    begin: (id) => {
       score = id;
       questions.length = 0;
     },
-    scores: (from, scores, done) => {
-      map?.write(from, scores);
+    scored: (from, count) => {
       if (top > 0) {
         // Asked for at once, while the hidden states of these tokens are kept.
-        const tokens = Array.from(scores.nats, (_, i) => from + i);
+        const tokens = Array.from({ length: count }, (_, i) => from + i);
         const question = engine.distributions(file, score, tokens, top).then((distributions) => {
           for (const { token, top: entries } of distributions) {
             alternatives.set(
@@ -104,14 +102,10 @@ async function scoredOnce(
         question.catch(() => {});
         questions.push(question);
       }
-      onProgress(done, map?.length ?? 0);
     },
+    progress: onProgress,
   });
   await Promise.all(questions);
-  const losses = map as LossMap | undefined;
-  if (!losses?.complete) {
-    throw new Error(`only ${losses?.scored ?? 0} tokens came back from the engine`);
-  }
   return { losses, alternatives, seconds };
 }
 

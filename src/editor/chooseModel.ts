@@ -13,21 +13,41 @@ interface ModelItem extends vscode.QuickPickItem {
   readonly value?: () => string | Thenable<string | undefined>;
 }
 
-/** Shows the bundled model, those that are on this computer, and how to name another one; and takes the chosen one. */
+/** Lets the user choose a model, and takes it. */
 export async function chooseModel(): Promise<void> {
-  const chosen = await vscode.window.showQuickPick(items(), {
+  const value = await pickModel({
     title: t('Surprisal: Choose Model'),
     placeHolder: t('Which model reads along'),
-    matchOnDescription: true,
-    matchOnDetail: true,
+    isOther: false,
   });
-  const value = await chosen?.value?.();
   if (value !== undefined) {
     await writeSetting('model', value);
   }
 }
 
-async function items(): Promise<ModelItem[]> {
+/** How to ask for a model. */
+export interface ModelQuestion {
+  readonly title: string;
+  readonly placeHolder: string;
+  /** Whether another one than that in use is asked for. */
+  readonly isOther: boolean;
+}
+
+/**
+ * Shows the bundled model, those that are on this computer, and how to name another one.
+ * @returns what `surprisal.model` is for the chosen one; undefined when none was
+ */
+export async function pickModel({ title, placeHolder, isOther }: ModelQuestion): Promise<string | undefined> {
+  const chosen = await vscode.window.showQuickPick(items(title, isOther), {
+    title,
+    placeHolder,
+    matchOnDescription: true,
+    matchOnDetail: true,
+  });
+  return chosen?.value?.();
+}
+
+async function items(title: string, isOther: boolean): Promise<ModelItem[]> {
   const current = setting('model').trim();
   const path = current === '' ? undefined : modelPath(current);
   const beside = path === undefined ? [] : await modelsIn(path.endsWith('.onnx') ? folderOf(path) : path);
@@ -35,6 +55,9 @@ async function items(): Promise<ModelItem[]> {
   // Of a folder the first decoder is taken.
   const taken = path?.endsWith('.onnx') ? path : (beside[0]?.path ?? path);
   const found = new Map([...beside, ...cached].map((model) => [model.path, model]));
+  const marked = (label: string, isInUse: boolean) =>
+    // With room for the mark, unless the one in use is left out.
+    isOther ? label : `${isInUse ? '$(check)' : '$(blank)'} ${label}`;
   const bundled: ModelItem = {
     label: marked('SmolLM2-135M-Instruct', taken === undefined),
     description: t('in the extension'),
@@ -42,9 +65,12 @@ async function items(): Promise<ModelItem[]> {
     value: () => '',
   };
   const own: ModelItem[] =
-    taken === undefined || found.has(taken)
+    taken === undefined || found.has(taken) || isOther
       ? []
       : [{ label: marked(basename(taken), true), detail: taken, value: () => current }];
+  if (isOther && taken !== undefined) {
+    found.delete(taken);
+  }
   const others = Array.from(found.values(), ({ name, source, path: value, bytes }) => ({
     label: marked(name, value === taken),
     description: t('{0}, {1}', basename(value), formatBytes(bytes)),
@@ -52,35 +78,26 @@ async function items(): Promise<ModelItem[]> {
     value: () => value,
   }));
   return [
-    bundled,
+    ...(isOther && taken === undefined ? [] : [bundled]),
     ...own,
     ...(others.length > 0 ? [separator(t('From Hugging Face\u2019s hub, on this computer')), ...others] : []),
     separator(t('Another one')),
     {
       label: t('$(folder-opened) Choose a Folder'),
       detail: t('One with config.json, tokenizer.json and ONNX files, or one that was made for Surprisal'),
-      value: () => ask({ canSelectFolders: true, canSelectFiles: false }),
+      value: () => ask({ title, canSelectFolders: true, canSelectFiles: false }),
     },
     {
       label: t('$(file) Choose an ONNX File'),
       detail: t('One of the forms that a model is there in: model.onnx, model_q4.onnx, model_fp16.onnx'),
-      value: () => ask({ filters: { ONNX: ['onnx'] } }),
+      value: () => ask({ title, filters: { ONNX: ['onnx'] } }),
     },
   ];
 }
 
-/** A label with room for the mark of the one that is in use. */
-function marked(label: string, isInUse: boolean): string {
-  return `${isInUse ? '$(check)' : '$(blank)'} ${label}`;
-}
-
 /** @returns undefined when the user gave it up */
 async function ask(options: vscode.OpenDialogOptions): Promise<string | undefined> {
-  const chosen = await vscode.window.showOpenDialog({
-    ...options,
-    title: t('Surprisal: Choose Model'),
-    openLabel: t('Choose'),
-  });
+  const chosen = await vscode.window.showOpenDialog({ ...options, openLabel: t('Choose') });
   return chosen?.[0]?.fsPath;
 }
 

@@ -4,6 +4,7 @@ import type { EngineApi } from '../engine/api';
 import { messageOf } from '../model/errors';
 import type { ExplainerPanels } from '../panel/panels';
 import { chooseModel } from './chooseModel';
+import type { ModelComparison } from './comparison';
 import type { CurrentEditor } from './current';
 import { COMMANDS } from './keys';
 import type { LegendView } from './legend';
@@ -21,6 +22,7 @@ export interface CommandTargets {
   readonly engine: EngineApi;
   readonly heatmap: HeatmapSwitch;
   readonly current: CurrentEditor;
+  readonly comparison: ModelComparison;
   readonly panels: ExplainerPanels;
   readonly legend: LegendView;
   readonly menu: Menu;
@@ -30,7 +32,7 @@ export interface CommandTargets {
 
 /** Registers all commands. */
 export function registerCommands(targets: CommandTargets): vscode.Disposable {
-  const { extension, engine, heatmap, panels, legend, menu, navigator, log } = targets;
+  const { extension, engine, heatmap, comparison, panels, legend, menu, navigator, log } = targets;
   const handlers: Record<string, (...parameters: never[]) => unknown> = {
     [COMMANDS.toggleHeatmap]: () => heatmap.turn(!heatmap.on),
     [COMMANDS.turnOffHeatmap]: () => heatmap.turn(false),
@@ -41,6 +43,9 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.showLegend]: () => legend.show(),
     [COMMANDS.showMenu]: () => menu.show(),
     [COMMANDS.chooseModel]: () => chooseModel(),
+    [COMMANDS.compareModels]: () => comparison.compare(),
+    [COMMANDS.showDifferences]: () => comparison.showLines(),
+    [COMMANDS.clearComparison]: () => comparison.clear(),
     [COMMANDS.nextSurprise]: () => navigator.go('next'),
     [COMMANDS.previousSurprise]: () => navigator.go('previous'),
     [COMMANDS.restartEngine]: () =>

@@ -8,9 +8,11 @@ import { setting } from './configuration';
 /** The bundled model's folder in the extension. */
 const BUNDLED_MODEL = 'models/smollm2-135m-instruct';
 
-/** Reads the settings. */
-export function engineSettings(extensionPath: string): EngineSettings {
-  const model = setting('model').trim();
+/**
+ * Reads the settings.
+ * @param model in place of `surprisal.model`
+ */
+export function engineSettings(extensionPath: string, model = setting('model').trim()): EngineSettings {
   return {
     folder: model === '' ? path.join(extensionPath, BUNDLED_MODEL) : modelPath(model),
     device: setting('device'),

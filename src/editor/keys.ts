@@ -82,6 +82,9 @@ export const COMMANDS = {
   showLegend: 'surprisal.showLegend',
   showMenu: 'surprisal.showMenu',
   chooseModel: 'surprisal.chooseModel',
+  compareModels: 'surprisal.compareModels',
+  showDifferences: 'surprisal.showDifferences',
+  clearComparison: 'surprisal.clearComparison',
   nextSurprise: 'surprisal.nextSurprise',
   previousSurprise: 'surprisal.previousSurprise',
   restartEngine: 'surprisal.restartEngine',
@@ -92,6 +95,8 @@ export const COMMANDS = {
 /** Context keys for `when` clauses. */
 export const CONTEXTS = {
   heatmapOn: 'surprisal.heatmapOn',
+  /** The active editor shows by how much another model differs. */
+  hasComparison: 'surprisal.hasComparison',
   /** There is an explainer panel to pin; the active one, if one is active. */
   canPinPanel: 'surprisal.canPinPanel',
   /** There is one to release. */

@@ -3,6 +3,8 @@ import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import type { DeviceInfo } from '../engine/protocol';
 import { formatCount, INFORMATION_UNITS, type InformationUnit } from '../loss/units';
+import type { ModelComparison } from './comparison';
+import { comparisonSentence } from './comparisonText';
 import { setting, writeSetting } from './configuration';
 import type { CurrentEditor } from './current';
 import { COMMANDS, SECTION } from './keys';
@@ -25,6 +27,7 @@ export class Menu {
   readonly #heatmap: HeatmapSwitch;
   readonly #current: CurrentEditor;
   readonly #statusBar: StatusBar;
+  readonly #comparison: ModelComparison;
 
   constructor(
     scores: DocumentScores,
@@ -32,12 +35,14 @@ export class Menu {
     heatmap: HeatmapSwitch,
     current: CurrentEditor,
     statusBar: StatusBar,
+    comparison: ModelComparison,
   ) {
     this.#scores = scores;
     this.#engine = engine;
     this.#heatmap = heatmap;
     this.#current = current;
     this.#statusBar = statusBar;
+    this.#comparison = comparison;
   }
 
   /** Lets the user choose, and does it. */
@@ -144,6 +149,36 @@ export class Menu {
     ];
   }
 
+  /** What can be done with two models on the document. */
+  #comparisons(): MenuItem[] {
+    const document = this.#current.editor?.document;
+    if (!document) {
+      return [];
+    }
+    const compared = this.#comparison.of(document);
+    return [
+      command(
+        t('$(diff) Compare Models'),
+        t('Have another model read the document, and see by how much the two differ, and where'),
+        COMMANDS.compareModels,
+      ),
+      ...(compared
+        ? [
+            command(
+              t('$(list-ordered) Show Lines Where Models Differ'),
+              comparisonSentence(compared, t),
+              COMMANDS.showDifferences,
+            ),
+            command(
+              t('$(clear-all) Clear Comparison'),
+              t('Take away what is written behind the lines'),
+              COMMANDS.clearComparison,
+            ),
+          ]
+        : []),
+    ];
+  }
+
   #model(): MenuItem[] {
     const engine = this.#engine.state;
     const items: MenuItem[] = [];
@@ -162,6 +197,7 @@ export class Menu {
         t('The bundled one, or one from Hugging Face\u2019s hub that is on this computer'),
         COMMANDS.chooseModel,
       ),
+      ...this.#comparisons(),
       ...(engine.kind === 'off'
         ? [
             command(

@@ -33,6 +33,29 @@ export function pairedDifference(a: ArrayLike<number>, b: ArrayLike<number>): Di
   return { sum, standardError: count < 2 ? Number.NaN : Math.sqrt((count * squares) / (count - 1)) };
 }
 
+/**
+ * What the tokens that begin in each line cost. Lines are what texts have in common that different tokenizers have cut.
+ * @param starts [tokens] where they begin, ascending
+ * @param nats [tokens] their surprisals
+ * @param lines [lines] where they begin, ascending from 0, in the same unit
+ * @returns [lines] in nats
+ */
+export function lossesByLine(
+  starts: ArrayLike<number>,
+  nats: ArrayLike<number>,
+  lines: ArrayLike<number>,
+): Float64Array {
+  const losses = new Float64Array(lines.length);
+  let line = 0;
+  for (let i = 0; i < starts.length; i++) {
+    while (line + 1 < lines.length && lines[line + 1] <= starts[i]) {
+      line++;
+    }
+    losses[line] += nats[i];
+  }
+  return losses;
+}
+
 /** Indices of the parts that differ most, the largest difference first; of equal ones the first. */
 export function mostDifferent(a: ArrayLike<number>, b: ArrayLike<number>, count: number): number[] {
   return Array.from(a, (value, index) => ({ index, size: Math.abs(b[index] - value) }))

@@ -50,6 +50,17 @@ export const HEAT_BORDERS: readonly ThemeColour[] = [
   { dark: NONE, light: NONE, highContrast: '#B65CF0FF', highContrastLight: '#6A1FB0FF' },
 ];
 
+/** Of what is written behind a line that another model finds more surprising, or less: text, as readable as any. */
+export const COMPARISON_COLOURS: Readonly<Record<'more' | 'less', ThemeColour>> = {
+  more: { dark: '#F29E74FF', light: '#A84300FF', highContrast: '#FFB38CFF', highContrastLight: '#8A3500FF' },
+  less: { dark: '#6CB6FFFF', light: '#0A5CAEFF', highContrast: '#8CC8FFFF', highContrastLight: '#0A4A8AFF' },
+};
+
+/** Id of the theme colour of one of them. */
+export function comparisonColourId(kind: keyof typeof COMPARISON_COLOURS): string {
+  return `surprisal.comparison${kind === 'more' ? 'More' : 'Less'}`;
+}
+
 /** VS Code's default editor colours, #RRGGBB, which the palette is made for. */
 export const EDITOR_DEFAULTS: Readonly<Record<ThemeKind, { background: string; foreground: string }>> = {
   dark: { background: '#1F1F1F', foreground: '#CCCCCC' },

@@ -10,6 +10,7 @@ import {
   demoText,
   eventually,
   heatBecomes,
+  plain,
   type Reference,
   SCORED_WITHIN,
   SETTINGS,
@@ -68,6 +69,8 @@ describe('models', () => {
 
   it('are named in the menu, and the one in use is marked', async () => {
     await workbench.clickStatusBar();
+    // The list is longer than what is shown of it.
+    await menu().locator('.quick-input-box input').fill('model');
     await row('small-llama (model_q4.onnx)').waitFor();
     await row('Choose Model').click();
     await row('model_q4.onnx').first().waitFor();
@@ -93,4 +96,119 @@ describe('models', () => {
     await statusShows(workbench, bundled.report.tokens);
     await heatBecomes(workbench, bundled);
   });
+
+  it('are compared on the document: where they differ is written behind its lines, and listed', async () => {
+    const { page } = workbench;
+    await workbench.startCommand('Surprisal: Compare Models');
+    await row('small-llama').first().waitFor();
+    assert.equal(await row('SmolLM2-135M-Instruct').count(), 0, 'the one in use is no other one');
+    await row('small-llama').filter({ hasText: 'model_q4.onnx' }).click();
+    const toast = page.locator('.notification-list-item', { hasText: 'bits per byte' });
+    await toast.waitFor({ timeout: SCORED_WITHIN });
+
+    const perLine = ({ report, lines }: Reference) =>
+      lines.map((_, index) =>
+        report.tokens.filter(({ line }) => line === index + 1).reduce((sum, { nats }) => sum + nats, 0),
+      );
+    const [first, second] = [perLine(bundled), perLine(fromHub)];
+    const total = (fromHub.report.summary.bitsPerByte - bundled.report.summary.bitsPerByte).toFixed(3);
+    const said = plain((await toast.textContent()) ?? '');
+    assert.match(said, /With small-llama \(model_q4\.onnx\), statistics\.py takes 2\.\d{4} bits per byte/);
+    assert.ok(said.includes(`, ${total}`), `${said} (${total})`);
+    assert.match(said, / ± 0\.\d{4} more than with SmolLM2 135M Instruct\./);
+
+    const written = await eventually(
+      'something should be written behind the lines',
+      () => annotations(workbench),
+      (texts) => texts.size > 10,
+    );
+    for (const [line, text] of written) {
+      const difference = (second[line - 1] - first[line - 1]) / Math.LN2;
+      const [, sign, amount] = /^([+−])(\d+\.\d) bits \(\S+ → \S+\)$/.exec(text) ?? [];
+      assert.ok(amount, text);
+      const shown = Number(amount) * (sign === '−' ? -1 : 1);
+      assert.ok(Math.abs(shown - difference) < 0.06, `line ${line}: ${text} instead of ${difference}`);
+    }
+    // What the mouse points at has a hover, which may lie over the notification.
+    await workbench.dismissHover();
+    await workbench.screenshot('comparison');
+    for (const theme of ['light', 'hc-dark', 'hc-light'] as const) {
+      await workbench.setTheme(theme);
+      await workbench.screenshot(`comparison-${theme}`);
+    }
+    await workbench.setTheme('dark');
+
+    await toast.getByRole('button', { name: 'Show Lines' }).click();
+    const most = first
+      .map((nats, index) => ({ line: index + 1, size: Math.abs(second[index] - nats) }))
+      .sort((a, b) => b.size - a.size)[0].line;
+    await menu().locator('.monaco-list-row').first().waitFor();
+    assert.match(
+      (await menu().locator('.monaco-list-row').first().textContent()) ?? '',
+      new RegExp(`line ${most}(?!\\d)`),
+    );
+    await workbench.screenshot('comparison-lines');
+    await page.keyboard.press('Enter');
+    await menu().waitFor({ state: 'hidden' });
+    await page.locator('.statusbar-item', { hasText: `Ln ${most}, Col 1` }).waitFor();
+  });
+
+  it('are no longer compared once the text is another, or that is enough', async () => {
+    await workbench.type('x');
+    await eventually(
+      'what was written should go',
+      () => annotations(workbench),
+      ({ size }) => size === 0,
+    );
+    await workbench.page.keyboard.press('ControlOrMeta+z');
+    await workbench.startCommand('Surprisal: Compare Models');
+    await row('torn-llama').filter({ hasText: 'model.onnx' }).first().click();
+    await workbench.page
+      .locator('.notification-list-item', { hasText: /torn-llama.*model\.onnx/ })
+      .first()
+      .waitFor({ timeout: SCORED_WITHIN });
+    await statusShows(workbench, bundled.report.tokens);
+    await workbench.startCommand('Surprisal: Compare Models');
+    await row('small-llama').filter({ hasText: 'model_fp16.onnx' }).click();
+    await eventually(
+      'lines should be marked again',
+      () => annotations(workbench),
+      ({ size }) => size > 10,
+      SCORED_WITHIN,
+    );
+    await workbench.runCommand('Surprisal: Clear Comparison');
+    await eventually(
+      'what was written should go',
+      () => annotations(workbench),
+      ({ size }) => size === 0,
+    );
+  });
 });
+
+/** What is written behind the lines on screen, by their numbers. */
+async function annotations(workbench: Workbench): Promise<Map<number, string>> {
+  const found: { top: number; text: string }[] = await workbench.page
+    .locator('.editor-group-container.active .view-lines [class*="ced-"]')
+    .evaluateAll((elements) =>
+      elements.flatMap((element) => {
+        const window = element.ownerDocument.defaultView;
+        const text = window.getComputedStyle(element, '::after').content.replace(/^"|"$/g, '');
+        const { top } = element.closest('.view-line').getBoundingClientRect();
+        return / → /.test(text) ? [{ top, text }] : [];
+      }),
+    );
+  const numbers: { top: number; line: number }[] = await workbench.page
+    .locator('.editor-group-container.active .line-numbers')
+    .evaluateAll((elements) =>
+      elements.map((element) => ({
+        top: element.getBoundingClientRect().top,
+        line: Number(element.textContent),
+      })),
+    );
+  return new Map(
+    found.flatMap(({ top, text }) => {
+      const line = numbers.find((number) => Math.abs(number.top - top) < 3)?.line;
+      return line === undefined ? [] : [[line, text] as const];
+    }),
+  );
+}

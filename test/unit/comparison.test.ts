@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { mostDifferent, pairedDifference } from '../../src/loss/comparison';
+import { lossesByLine, mostDifferent, pairedDifference } from '../../src/loss/comparison';
 
 describe('comparison of two models', () => {
   it('has the difference of the sums, and its standard error part by part', () => {
@@ -45,6 +45,31 @@ describe('comparison of two models', () => {
     const spread = Math.sqrt(sums.reduce((total, sum) => total + (sum - mean) ** 2, 0) / (sums.length - 1));
     const { standardError } = pairedDifference(new Float64Array(200), differences);
     assert.ok(Math.abs(spread / standardError - 1) < 0.05, `${spread} and ${standardError}`);
+  });
+
+  it('adds up what the tokens of a line cost, however they were cut', () => {
+    assert.deepEqual(
+      [...lossesByLine([0, 2, 3, 4, 9, 12], [1, 2, 3, 4, 5, 6], [0, 4, 9, 20])],
+      [6, 4, 11, 0],
+    );
+    assert.deepEqual([...lossesByLine([], [], [0])], [0]);
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(99), { maxLength: 40 }),
+        fc.uniqueArray(fc.integer({ min: 1, max: 99 })),
+        (at, rest) => {
+          const starts = [...at].sort((a, b) => a - b);
+          const lines = [0, ...rest.sort((a, b) => a - b)];
+          const nats = starts.map((_, i) => i + 1);
+          const expected = lines.map((start, line) =>
+            nats
+              .filter((__, i) => starts[i] >= start && !(starts[i] >= (lines[line + 1] ?? 100)))
+              .reduce((a, b) => a + b, 0),
+          );
+          assert.deepEqual([...lossesByLine(starts, nats, lines)], expected);
+        },
+      ),
+    );
   });
 
   it('names the parts that differ most, in both directions', () => {

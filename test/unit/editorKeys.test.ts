@@ -50,7 +50,7 @@ describe('names that package.json contributes', () => {
   });
 
   it('has every context key that a condition asks for', () => {
-    const conditions = JSON.stringify(contributes.menus).match(/surprisal\.(can|heatmapOn)\w*/g) ?? [];
+    const conditions = JSON.stringify(contributes.menus).match(/surprisal\.(can|has|heatmapOn)\w*/g) ?? [];
     assert.deepEqual(new Set(conditions), new Set<string>(Object.values(CONTEXTS)));
   });
 

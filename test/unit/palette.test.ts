@@ -3,6 +3,8 @@ import manifest from '../../package.json';
 import { HEAT_BIN_COUNT, HEAT_BINS } from '../../src/loss/heat';
 import {
   blendOver,
+  COMPARISON_COLOURS,
+  comparisonColourId,
   EDITOR_DEFAULTS,
   HEAT_BACKGROUNDS,
   HEAT_BORDERS,
@@ -101,6 +103,16 @@ describe('palette', () => {
     }
   });
 
+  it('has text behind lines that can be read (WCAG AA), in high contrast at 7 : 1', () => {
+    for (const kind of THEME_KINDS) {
+      const { background } = EDITOR_DEFAULTS[kind];
+      for (const colour of Object.values(COMPARISON_COLOURS)) {
+        const ratio = contrast(blendOver(colour[kind], background), opaque(background));
+        assert.ok(ratio >= (kind.startsWith('high') ? 7 : 4.5), `${kind}: ${ratio}`);
+      }
+    }
+  });
+
   it('is what package.json contributes as theme colours', () => {
     const expected = HEAT_BINS.flatMap(({ index, label }) => [
       {
@@ -114,6 +126,11 @@ describe('palette', () => {
         defaults: { ...HEAT_BORDERS[index] },
       },
     ]);
-    assert.deepEqual(manifest.contributes.colors, expected);
+    const behind = (['more', 'less'] as const).map((kind) => ({
+      id: comparisonColourId(kind),
+      description: `Text behind a line that costs the other model ${kind === 'more' ? 'more' : 'fewer'} bits, when models are compared.`,
+      defaults: { ...COMPARISON_COLOURS[kind] },
+    }));
+    assert.deepEqual(manifest.contributes.colors, [...expected, ...behind]);
   });
 });

@@ -1,0 +1,288 @@
+/** Compares the model in use with another one on a document, and writes behind its lines where they differ. */
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { CancelledError, type EngineApi, EngineError, type EngineSettings } from '../engine/api';
+import { scoreWhole } from '../engine/whole';
+import { lossesByLine, mostDifferent, pairedDifference } from '../loss/comparison';
+import { messageOf } from '../model/errors';
+import { lineStarts } from '../text/lines';
+import { comparisonColourId } from '../text/palette';
+import { pickModel } from './chooseModel';
+import { onDidCloseDocument } from './closing';
+import { type Compared, comparisonSentence, differenceText } from './comparisonText';
+import { onDidChangeSetting, setting } from './configuration';
+import type { CurrentEditor } from './current';
+import { CONTEXTS } from './keys';
+import type { Log } from './log';
+
+const t = vscode.l10n.t;
+
+/** Nats from which on a difference is written behind its line: one bit. */
+const WORTH_A_WORD = Math.LN2;
+/** Lines behind which something is written at most, those with the largest differences. */
+const MOST_WRITTEN = 2000;
+/** Lines that are listed. */
+const LISTED = 50;
+
+/** Another model, as an engine can be had for it. */
+export interface OtherModels {
+  /** The settings with which the model in use runs, but for another model, as `surprisal.model` names it. */
+  settings(model: string): EngineSettings;
+  engine(settings: EngineSettings): EngineApi;
+}
+
+/** The comparisons that are shown, at most one of each document. */
+export class ModelComparison implements vscode.Disposable {
+  readonly #engine: EngineApi;
+  readonly #others: OtherModels;
+  readonly #current: CurrentEditor;
+  readonly #log: Log;
+  readonly #shown = new Map<vscode.TextDocument, Compared>();
+  readonly #subscriptions: vscode.Disposable[];
+  #running = 0;
+  readonly #types = {
+    more: annotation(comparisonColourId('more')),
+    less: annotation(comparisonColourId('less')),
+  };
+
+  constructor(engine: EngineApi, others: OtherModels, current: CurrentEditor, log: Log) {
+    this.#engine = engine;
+    this.#others = others;
+    this.#current = current;
+    this.#log = log;
+    this.#subscriptions = [
+      this.#types.more,
+      this.#types.less,
+      current.onDidChange(() => this.#tell()),
+      vscode.window.onDidChangeVisibleTextEditors((editors) => this.#draw(editors)),
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+        if (contentChanges.length > 0) {
+          // The numbers were of another text.
+          this.#forget(document);
+        }
+      }),
+      onDidCloseDocument((document) => this.#forget(document)),
+      onDidChangeSetting(['unit'], () => this.#draw(vscode.window.visibleTextEditors)),
+      onDidChangeSetting(['model'], () => {
+        for (const document of [...this.#shown.keys()]) {
+          this.#forget(document);
+        }
+      }),
+    ];
+  }
+
+  /** Whether a model is reading. */
+  get isRunning(): boolean {
+    return this.#running > 0;
+  }
+
+  /** What is shown of a document. */
+  of(document: vscode.TextDocument | undefined): Compared | undefined {
+    return document && this.#shown.get(document);
+  }
+
+  /** Lets the user choose the other model, has both read the document, and shows what came of it. */
+  async compare(): Promise<void> {
+    const document = this.#current.editor?.document;
+    if (!document) {
+      void vscode.window.showInformationMessage(t('Open a file first.'));
+      return;
+    }
+    if (document.getText().length === 0) {
+      void vscode.window.showInformationMessage(t('There is no text to compare models on.'));
+      return;
+    }
+    const model = await pickModel({
+      title: t('Surprisal: Compare Models'),
+      placeHolder: t('With which model'),
+      isOther: true,
+    });
+    if (model === undefined) {
+      return;
+    }
+    const { version } = document;
+    let compared: Compared;
+    this.#running++;
+    try {
+      compared = await this.#compareWith(model, document);
+    } catch (error) {
+      if (!(error instanceof CancelledError)) {
+        const { message, advice } =
+          error instanceof EngineError ? error.problem : { message: messageOf(error), advice: '' };
+        this.#log.error(message);
+        void vscode.window.showErrorMessage(`${message} ${advice}`.trim());
+      }
+      return;
+    } finally {
+      this.#running--;
+    }
+    if (document.isClosed) {
+      return;
+    }
+    const sentence = comparisonSentence(compared, t);
+    if (document.version !== version) {
+      void vscode.window.showInformationMessage(
+        t('{0} The text has changed since then, so that its lines are not marked.', sentence),
+      );
+      return;
+    }
+    this.#shown.set(document, compared);
+    this.#draw(vscode.window.visibleTextEditors);
+    this.#tell();
+    const [list, clear] = [t('Show Lines'), t('Clear')];
+    const chosen = await vscode.window.showInformationMessage(sentence, list, clear);
+    if (chosen === list) {
+      await this.showLines(document);
+    } else if (chosen === clear) {
+      this.#forget(document);
+    }
+  }
+
+  /** Lists the lines on which the models differ most, to go there. */
+  async showLines(document = this.#current.editor?.document): Promise<void> {
+    const compared = this.of(document);
+    if (!document || !compared) {
+      void vscode.window.showInformationMessage(t('No models were compared on this document.'));
+      return;
+    }
+    const [first, second] = compared.losses;
+    const unit = setting('unit');
+    const items = mostDifferent(first, second, LISTED).map((line) => ({
+      label: differenceText(first[line], second[line], unit),
+      description: t('line {0}', line + 1),
+      detail: document.lineAt(line).text.trim() || t('(blank)'),
+      line,
+    }));
+    const chosen = await vscode.window.showQuickPick(items, {
+      title: comparisonSentence(compared, t),
+      placeHolder: t('Lines where {0} differs most from {1}', compared.models[1], compared.models[0]),
+      matchOnDetail: true,
+    });
+    if (chosen) {
+      const editor = await vscode.window.showTextDocument(document, { preserveFocus: false });
+      const { range } = document.lineAt(chosen.line);
+      editor.selection = new vscode.Selection(range.start, range.start);
+      editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+    }
+  }
+
+  /** Takes away what is shown of the current document. */
+  clear(): void {
+    const document = this.#current.editor?.document;
+    if (document) {
+      this.#forget(document);
+    }
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) {
+      subscription.dispose();
+    }
+  }
+
+  /** @throws EngineError | CancelledError */
+  async #compareWith(model: string, document: vscode.TextDocument): Promise<Compared> {
+    const text = document.getText();
+    const name = basename(document.uri.path);
+    return vscode.window.withProgress(
+      {
+        location: vscode.ProgressLocation.Notification,
+        title: t('Surprisal: comparing models on {0}', name),
+        cancellable: true,
+      },
+      async (progress, cancellation) => {
+        const controller = new AbortController();
+        cancellation.onCancellationRequested(() => controller.abort());
+        const starts = lineStarts(text);
+        const read = async (engine: EngineApi): Promise<readonly [string, Float64Array]> => {
+          const key = `comparison ${document.uri.toString()}`;
+          let told = 0;
+          try {
+            progress.report({ message: t('loading a model') });
+            const ready = engine.ensureReady();
+            // It is waited for below, unless the scoring tells first what is wrong.
+            ready.catch(() => {});
+            const { losses } = await scoreWhole(
+              engine,
+              key,
+              text,
+              {
+                progress: (done, total) => {
+                  const percent = Math.floor((100 * done) / total);
+                  if (percent > told) {
+                    told = percent;
+                    progress.report({ message: t('{0} %', percent) });
+                  }
+                },
+              },
+              controller.signal,
+            );
+            const { name: modelName } = (await ready).model;
+            return [modelName, lossesByLine(losses.layout.starts, losses.nats, starts)];
+          } finally {
+            engine.forget(key);
+          }
+        };
+        const first = await read(this.#engine);
+        const other = this.#others.engine(this.#others.settings(model));
+        try {
+          const second = await read(other);
+          return {
+            name,
+            bytes: Buffer.byteLength(text),
+            models: [first[0], second[0]],
+            losses: [first[1], second[1]],
+            difference: pairedDifference(first[1], second[1]),
+          };
+        } finally {
+          await other.stop();
+          other.dispose();
+        }
+      },
+    );
+  }
+
+  #forget(document: vscode.TextDocument): void {
+    if (this.#shown.delete(document)) {
+      this.#draw(vscode.window.visibleTextEditors);
+      this.#tell();
+    }
+  }
+
+  #tell(): void {
+    const has = this.of(this.#current.editor?.document) !== undefined;
+    void vscode.commands.executeCommand('setContext', CONTEXTS.hasComparison, has);
+  }
+
+  #draw(editors: readonly vscode.TextEditor[]): void {
+    const unit = setting('unit');
+    for (const editor of editors) {
+      const written: Record<'more' | 'less', vscode.DecorationOptions[]> = { more: [], less: [] };
+      const [first, second] = this.of(editor.document)?.losses ?? [new Float64Array(), new Float64Array()];
+      for (const line of mostDifferent(first, second, MOST_WRITTEN)) {
+        const difference = second[line] - first[line];
+        if (Math.abs(difference) < WORTH_A_WORD) {
+          break;
+        }
+        const { end } = editor.document.lineAt(line).range;
+        written[difference > 0 ? 'more' : 'less'].push({
+          range: new vscode.Range(end, end),
+          renderOptions: { after: { contentText: differenceText(first[line], second[line], unit) } },
+        });
+      }
+      editor.setDecorations(this.#types.more, written.more);
+      editor.setDecorations(this.#types.less, written.less);
+    }
+  }
+}
+
+/** What is written behind lines. */
+function annotation(colour: string): vscode.TextEditorDecorationType {
+  const color = new vscode.ThemeColor(colour);
+  return vscode.window.createTextEditorDecorationType({
+    after: { color, margin: '0 0 0 3em' },
+    overviewRulerColor: color,
+    overviewRulerLane: vscode.OverviewRulerLane.Center,
+    rangeBehavior: vscode.DecorationRangeBehavior.ClosedOpen,
+  });
+}
