@@ -1,9 +1,11 @@
 /** Scores the same files with several models. */
 
+import { join } from 'node:path';
 import { lossesByLine, pairedDifference } from '../loss/comparison';
 import { bitsPerByte, perplexity } from '../loss/formulas';
+import { messageOf } from '../model/errors';
 import { lineStarts } from '../text/lines';
-import { DEFAULT_MODEL } from './models';
+import { DEFAULT_MODEL, modelFolder } from './models';
 import type { Report, ReportSummary } from './report';
 import { reportsOf, type ScoringRequest, type Surroundings } from './scoring';
 
@@ -68,6 +70,15 @@ export async function compare(
   { models, ...request }: ComparisonRequest,
   around: Surroundings,
 ): Promise<Comparison | undefined> {
+  // Before one of them is run for nothing.
+  for (const model of models) {
+    try {
+      modelFolder(model, join(around.root, 'models'));
+    } catch (error) {
+      around.fail(messageOf(error));
+      return undefined;
+    }
+  }
   const files = [...new Set(request.files)];
   const scored: Map<string, Scored>[] = [];
   for (const model of models) {

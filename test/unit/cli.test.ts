@@ -62,12 +62,12 @@ function surprisal(words: readonly string[], input = '', setting: Setting = {}):
 
 const QUICK = ['--model', TINY_MODEL, '--device', 'cpu'];
 
+function oneLine(text: string): void {
+  assert.equal(text.trimEnd().split('\n').length, 1, `one line: ${text}`);
+}
+
 describe('surprisal score', function () {
   this.timeout(60_000);
-
-  function oneLine(text: string): void {
-    assert.equal(text.trimEnd().split('\n').length, 1, `one line: ${text}`);
-  }
 
   it('leaves nothing behind but its output: ONNX Runtime\u2019s telemetry is off', async () => {
     const home = await mkdtemp(join(tmpdir(), 'surprisal-home-'));
@@ -501,5 +501,9 @@ describe('surprisal compare', function () {
     assert.equal(none.status, 1);
     assert.equal(none.out, '');
     assert.match(none.error, /demo has no readable surprisal\.json/);
+    const unknown = await surprisal(['compare', files[0], '--model', same, '--model', 'nowhere', ...ON_CPU]);
+    assert.equal(unknown.status, 1);
+    oneLine(unknown.error);
+    assert.match(unknown.error, /--model nowhere: no such folder/);
   });
 });
