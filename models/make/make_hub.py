@@ -90,22 +90,41 @@ def export(model: torch.nn.Module, folder: Path) -> None:
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def other_forms(folder: Path) -> None:
-    """The forms that transformers.js knows beside `model.onnx`; and one whose weights lie in a file of their own."""
+def other_forms(folder: Path, names: tuple[str, ...]) -> None:
+    """The forms that transformers.js knows beside `model.onnx`; 4-bit weights lie in a file of their own."""
     source = folder / "onnx" / "model.onnx"
-    quantize_dynamic(source, folder / "onnx" / "model_quantized.onnx", weight_type=QuantType.QInt8)
-    model = onnx.load(source)
-    onnx.save(convert_float_to_float16(model), folder / "onnx" / "model_fp16.onnx")
-    quantizer = MatMulNBitsQuantizer(onnx.load(source), block_size=32, is_symmetric=True)
-    quantizer.process()
-    quantizer.model.save_model_to_file(
-        str(folder / "onnx" / "model_q4.onnx"), use_external_data_format=True
-    )
+    if "quantized" in names:
+        with tempfile.TemporaryDirectory() as place:
+            # The last matrix is made from the embedding, and quantised only once it is a constant.
+            options = onnxruntime.SessionOptions()
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+            options.optimized_model_filepath = str(Path(place, "folded.onnx"))
+            onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+            folded = options.optimized_model_filepath
+            quantize_dynamic(folded, folder / "onnx" / "model_quantized.onnx", weight_type=QuantType.QInt8)
+    if "fp16" in names:
+        onnx.save(convert_float_to_float16(onnx.load(source)), folder / "onnx" / "model_fp16.onnx")
+    if "fp16-products" in names:
+        # Products stay in float32; the casts around them come last in the file.
+        mixed = convert_float_to_float16(onnx.load(source), op_block_list=["MatMul", "Gemm"])
+        onnx.save(mixed, folder / "onnx" / "model_fp16-products.onnx")
+    if "q4" in names:
+        # Level 4 has ONNX Runtime round what these weights are multiplied by.
+        quantizer = MatMulNBitsQuantizer(onnx.load(source), block_size=32, is_symmetric=True, accuracy_level=4)
+        quantizer.process()
+        file = folder / "onnx" / "model_q4.onnx"
+        quantizer.model.save_model_to_file(str(file), use_external_data_format=True)
+        Path(f"{file}.data").chmod(0o644)
 
 
 def surprisals(path: Path, ids: list[int], cache: list[int]) -> list[float]:
-    """nats of ids[1…], from the logits of the whole graph."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    """nats of ids[1…], from the logits of the whole graph, whose 4-bit weights are multiplied exactly."""
+    model = onnx.load(path)
+    for node in model.graph.node:
+        kept = [one for one in node.attribute if one.name != "accuracy_level"]
+        del node.attribute[:]
+        node.attribute.extend(kept)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     length = len(ids) - 1
     feeds: dict[str, np.ndarray] = {
         "input_ids": np.array([ids[:-1]], np.int64),
@@ -127,11 +146,13 @@ def surprisals(path: Path, ids: list[int], cache: list[int]) -> list[float]:
 def main() -> None:
     tokenizer = Tokenizer.from_file(str(TINY / "tokenizer.json"))
     ids = [0, *tokenizer.encode(TEXT, add_special_tokens=False).ids]
-    for name, model, cache in (("hub", llama(), [2, 16]), ("hub-gpt2", gpt2(), [2, 16])):
+    for name, model, cache, forms in (
+        ("hub", llama(), [2, 16], ("fp16", "q4", "quantized")),
+        ("hub-gpt2", gpt2(), [2, 16], ("fp16-products", "quantized")),
+    ):
         folder = MODELS / name
         export(model, folder)
-        if name == "hub":
-            other_forms(folder)
+        other_forms(folder, forms)
         part = ids[:200]
         expected = {
             path.name: surprisals(path, part, cache) for path in sorted((folder / "onnx").glob("*.onnx"))

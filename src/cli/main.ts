@@ -75,14 +75,14 @@ async function statusOf(writing: Promise<void>): Promise<number> {
 
 /** Scores file after file, and writes each report before the next file is read. */
 async function score(command: ScoreCommand): Promise<number> {
-  const around = new Around();
+  const around = new Around(false);
   const status = await statusOf(writeAll(reportsOf(command, around), formatOf(command)));
   return around.failed ? EXIT_WRONG_INPUT : status;
 }
 
 /** Scores all files with all models, and writes what tells these apart. */
 async function compareModels(command: CompareCommand): Promise<number> {
-  const around = new Around();
+  const around = new Around(true);
   const comparison = await compare(command, around);
   if (!comparison) {
     return EXIT_WRONG_INPUT;
@@ -100,19 +100,22 @@ async function compareModels(command: CompareCommand): Promise<number> {
   return around.failed ? EXIT_WRONG_INPUT : status;
 }
 
-/** What scoring needs, from this process. Standard input is read once, whoever asks. */
+/** What scoring needs, from this process. */
 class Around implements Surroundings {
   readonly root = ROOT;
   readonly messages = messages;
   failed = false;
-  #input: Promise<string> | undefined;
+  readonly #texts = new Map<string, Promise<string>>();
+
+  /** @param isKept whether texts are asked for again: a pipe cannot be read twice, and a file may be another by then */
+  constructor(private readonly isKept: boolean) {}
 
   readonly read = (file: string): Promise<string> => {
-    if (file !== '-') {
-      return readInput(file, process.stdin);
+    const text = this.#texts.get(file) ?? readInput(file, process.stdin);
+    if (this.isKept) {
+      this.#texts.set(file, text);
     }
-    this.#input ??= readInput(file, process.stdin);
-    return this.#input;
+    return text;
   };
 
   readonly fail = (message: string): void => {

@@ -121,7 +121,8 @@ class Host {
         log: (line) => send({ type: 'log', line }),
         trying: (trial) => send({ type: 'trying', trial }),
       });
-      const { manifest } = folder;
+      const { manifest } = network;
+      tokenizer.limitTo(manifest.vocabularySize);
       this.#scorer = new Scorer(network, tokenizer, send, report);
       send({
         type: 'loaded',

@@ -332,6 +332,10 @@ class Loading {
     }
     const network = await Network.load(this.runtime, this.folder, options, faster);
     try {
+      if (split) {
+        // The logits' number shows only when there are some.
+        await network.logits(new Float32Array(network.manifest.hidden));
+      }
       if (split && !(await keepsContext(network, this.#manifest, split.isRoundedByRun))) {
         throw new ModelError(
           'model-invalid',

@@ -1,6 +1,7 @@
 /** Which devices a platform has, and whether one computes the right numbers. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { ModelError } from './errors';
 import type { ModelManifest } from './folder';
 import type { Network } from './network';
 import type { NetworkForm, WeightsInMemory } from './sessions';
@@ -188,7 +189,7 @@ const ROUNDED_TOLERANCE: Tolerance = { mean: 0.4, largest: 4 };
 
 /**
  * Whether a network gives the same numbers for a text in two runs as in one: only then may it go on from keys and values.
- * @throws ModelError when it does not fit its manifest
+ * @throws ModelError when it gives no numbers, or not as many as there should be
  */
 export async function keepsContext(
   network: Network,
@@ -197,6 +198,13 @@ export async function keepsContext(
 ): Promise<boolean> {
   const ids = verification.ids.slice(0, TRIED);
   const [whole, halves] = [await scorePage(network, ids, 1), await scorePage(network, ids)];
+  if (![...whole, ...halves].every(Number.isFinite)) {
+    throw new ModelError(
+      'non-finite',
+      `The model ${network.manifest.id} gives surprisals that are not finite numbers.`,
+      'Choose another file or export of it: this one may be too coarse for its numbers.',
+    );
+  }
   return compare(halves, whole, isRoundedByRun ? ROUNDED_TOLERANCE : DEVICE_TOLERANCE).passed;
 }
 

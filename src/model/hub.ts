@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { ModelError, messageOf } from './errors';
 import type { ModelFolder, ModelManifest } from './folder';
 import { CONFIG, decodersIn, folderOf, modelNameOf } from './found';
@@ -21,11 +21,17 @@ const LOGITS_AT_ONCE = 32e6;
 /** Rows of the head's matrix product from which on more make it no faster. */
 const MOST_ROWS = 256;
 
-/** What separated documents in training, by family: a model has at most one of these. */
+/** What separated documents in training, by family. Of two the first one counts (Llama 3 has both of the latter). */
 const SEPARATORS = ['<|endoftext|>', '<|begin_of_text|>', '<|end_of_text|>'];
 
 /** Operators that round what they are given by the largest number in it. */
 const ROUNDING = new Set(['DynamicQuantizeLinear', 'DynamicQuantizeMatMul']);
+
+/** Positions that a page of a text takes at least. */
+const LEAST_WINDOW = 64;
+
+/** Largest vocabulary: ranks are counted in float32. */
+const MOST_TOKENS = 2 ** 24;
 
 /** Positions that a model is taken to read at once whose configuration does not say it. */
 const USUAL_WINDOW = 1024;
@@ -76,6 +82,9 @@ export async function openHubModel(path: string): Promise<ModelFolder> {
     if (error instanceof OnnxError) {
       throw new ModelError('model-invalid', `${onnx} ${error.message}.`, ADVICE);
     }
+    if ((error as NodeJS.ErrnoException).code === undefined) {
+      throw error;
+    }
     throw new ModelError(
       'model-missing',
       `${onnx} cannot be read: ${messageOf(error)}.`,
@@ -83,16 +92,22 @@ export async function openHubModel(path: string): Promise<ModelFolder> {
     );
   }
   const data = await DataFiles.of(onnx, original);
-  const name = modelNameOf(folder);
+  const model = modelNameOf(folder);
+  // The forms of a model give other numbers.
+  const name = basename(onnx) === 'model.onnx' ? model : `${model} (${basename(onnx)})`;
+  const numbers = numbersOf(config, original, join(folder, CONFIG));
+  const isRounding = ({ nodes }: OnnxModel) => nodes.some(({ operator }) => ROUNDING.has(operator));
   const manifest: ModelManifest = {
     schema: 2,
     id: name,
-    name: basename(onnx) === 'model.onnx' ? name : `${name} (${basename(onnx)})`,
+    name,
     licence: '',
     parameters: parametersOf(original),
     graphs: { backbone: '', head: '' },
-    ...numbersOf(config, original, join(folder, CONFIG)),
-    separatorTokenId: separatorOf(tokenizer, config, join(folder, CONFIG)),
+    ...numbers,
+    // A head that rounds by the run would give a token other numbers in the company of others.
+    ...(isRounding(decoder.head) ? { headRows: 1 } : {}),
+    separatorTokenId: separatorOf(tokenizer, config, numbers.vocabularySize, join(folder, CONFIG)),
     layers: decoder.layers,
     keyValueHeads: decoder.keyValueHeads,
     headDim: decoder.headDim,
@@ -108,7 +123,7 @@ export async function openHubModel(path: string): Promise<ModelFolder> {
       backbone: writeOnnx(decoder.backbone, data.name),
       head: writeOnnx(decoder.head, data.name),
       weights: data.folder,
-      isRoundedByRun: original.nodes.some(({ operator }) => ROUNDING.has(operator)),
+      isRoundedByRun: isRounding(original),
     },
   };
 }
@@ -175,9 +190,8 @@ class DataFiles {
     const places = new Map<string | undefined, string>();
     for (const name of names) {
       const file = name === undefined ? onnx : join(dirname(onnx), name);
-      const isInside = !relative(dirname(onnx), file).startsWith('..');
-      const place = isInside ? await realpath(file).catch(() => undefined) : undefined;
-      if (place === undefined) {
+      const place = isInside(dirname(onnx), file) ? await realpath(file).catch(() => undefined) : undefined;
+      if (place === undefined || !(await stat(place)).isFile()) {
         throw new ModelError(
           'model-missing',
           `${onnx} has weights in ${name}, which is not there.`,
@@ -187,7 +201,14 @@ class DataFiles {
       places.set(name, place);
     }
     let folder = dirname([...places.values()][0]);
-    while ([...places.values()].some((place) => relative(folder, place).startsWith('..'))) {
+    while (![...places.values()].every((place) => isInside(folder, place))) {
+      if (folder === dirname(folder)) {
+        throw new ModelError(
+          'model-invalid',
+          `${onnx} has weights on another drive.`,
+          'Put its files together in one folder.',
+        );
+      }
       folder = dirname(folder);
     }
     return new DataFiles(folder, places);
@@ -196,6 +217,12 @@ class DataFiles {
   /** What a file is called, seen from the folder. */
   readonly name = (file: string | undefined): string =>
     relative(this.folder, this.places.get(file) ?? '').replaceAll(sep, '/');
+}
+
+/** Whether a path leads into a folder. */
+function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 /** The weights of matrices and of everything else, without what a quantised matrix has besides. */
@@ -230,7 +257,7 @@ function numbersOf(
     const value = keys.map((key) => own[key]).find((candidate) => candidate !== undefined);
     return Number.isInteger(value) && (value as number) > 0 ? (value as number) : undefined;
   };
-  const hidden = numberIn('hidden_size', 'n_embd', 'd_model');
+  const hidden = numberIn('hidden_size', 'n_embd', 'n_embed', 'd_model');
   const vocabularySize =
     outputs.find(({ name }) => name === 'logits')?.dims[2] ?? numberIn('vocab_size', 'n_vocab');
   if (hidden === undefined || vocabularySize === undefined) {
@@ -240,8 +267,22 @@ function numbersOf(
       'Get it again, or choose a model for texts.',
     );
   }
+  if (vocabularySize > MOST_TOKENS) {
+    throw new ModelError(
+      'model-invalid',
+      `${file} speaks of a vocabulary of ${vocabularySize} tokens.`,
+      'Get it again: no model has as many.',
+    );
+  }
   const contextWindow =
-    numberIn('max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len') ?? USUAL_WINDOW;
+    numberIn('max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len', 'seq_length') ?? USUAL_WINDOW;
+  if (contextWindow < LEAST_WINDOW) {
+    throw new ModelError(
+      'model-invalid',
+      `${file} says that the model reads only ${contextWindow} tokens at once.`,
+      `Choose a model that reads ${LEAST_WINDOW} and more.`,
+    );
+  }
   const rows = Math.floor(LOGITS_AT_ONCE / (4 * vocabularySize));
   return { hidden, vocabularySize, contextWindow, headRows: Math.min(Math.max(rows, 1), MOST_ROWS) };
 }
@@ -254,26 +295,32 @@ function numbersOf(
 function separatorOf(
   tokenizer: Record<string, unknown>,
   config: Record<string, unknown>,
+  vocabularySize: number,
   file: string,
 ): number {
-  const added = (tokenizer.added_tokens ?? []) as { readonly content?: string; readonly id?: number }[];
-  for (const separator of SEPARATORS) {
-    const id = added.find(({ content }) => content === separator)?.id;
-    if (id !== undefined) {
-      return id;
-    }
-  }
-  const own = (config.text_config ?? config) as Record<string, unknown>;
-  for (const value of [own.bos_token_id, own.eos_token_id].flat()) {
-    if (Number.isInteger(value)) {
-      return value as number;
-    }
-  }
-  throw new ModelError(
-    'model-invalid',
-    `${file} names no token that begins a text (bos_token_id).`,
-    'Add it to the file, as the model’s card has it.',
+  const isToken = (id: unknown): id is number =>
+    Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabularySize;
+  const added = (Array.isArray(tokenizer.added_tokens) ? tokenizer.added_tokens : []) as unknown[];
+  const named = new Map(
+    added.map((entry) => {
+      const { content, id } = (entry ?? {}) as { readonly content?: unknown; readonly id?: unknown };
+      return [content, id] as const;
+    }),
   );
+  const own = (config.text_config ?? config) as Record<string, unknown>;
+  const candidates = [
+    ...SEPARATORS.map((separator) => named.get(separator)),
+    ...[own.bos_token_id, own.eos_token_id].flat(),
+  ];
+  const found = candidates.find(isToken);
+  if (found === undefined) {
+    throw new ModelError(
+      'model-invalid',
+      `${file} names no token of the vocabulary that begins a text (bos_token_id).`,
+      'Add it to the file, as the model’s card has it.',
+    );
+  }
+  return found;
 }
 
 /** Long enough to prove attention on, whatever the tokenizer makes of it: code and prose, and characters of several bytes. */

@@ -37,6 +37,18 @@ function numbersOf({ data }: Tensor, type: KeyValueShape['type']): KeyValues {
     : new Float32Array(buffer, byteOffset, length);
 }
 
+/** The sizes that graphs fix of their outputs. */
+function sizesOf({ backbone, head }: Sessions): Partial<Pick<ModelManifest, 'hidden' | 'vocabularySize'>> {
+  const lastOf = ({ outputMetadata }: InferenceSession, name: string) => {
+    const output = outputMetadata.find((candidate) => candidate.name === name);
+    const size = output?.isTensor ? output.shape.at(-1) : undefined;
+    return typeof size === 'number' && size > 0 ? size : undefined;
+  };
+  const hidden = lastOf(backbone, 'hidden_states');
+  const vocabularySize = lastOf(head, 'logits');
+  return { ...(hidden && { hidden }), ...(vocabularySize && { vocabularySize }) };
+}
+
 /** A loaded model. One run at a time; a run blocks the thread. */
 export class Network {
   /** Of each layer's keys and values: `layer.key` or `layer.value`, as the graph's inputs and outputs end. */
@@ -80,7 +92,10 @@ export class Network {
   ): Promise<Network> {
     const sessions = await createSessions(runtime, folder, options);
     const improvement = faster && exchangeSessions(runtime, folder, sessions, options, faster);
-    return new Network(folder.manifest, runtime, sessions, improvement);
+    const { manifest } = folder;
+    // Of a model that was not made for Surprisal the graphs know better than its configuration.
+    const measured = folder.split ? { ...manifest, ...sizesOf(sessions) } : manifest;
+    return new Network(measured, runtime, sessions, improvement);
   }
 
   /** Whether there is a faster form to go over to. */
@@ -147,7 +162,7 @@ export class Network {
       throw new ModelError(
         'model-invalid',
         `The backbone of ${this.manifest.id} gave ${values.length} numbers for ${ids.length} positions of width ${hidden}.`,
-        'The model folder does not fit its manifest: get it again.',
+        'The model’s files do not fit together, or give something for the last position only: get others.',
       );
     }
     past?.append(
@@ -198,7 +213,7 @@ export class Network {
         throw new ModelError(
           'model-invalid',
           `The head of ${this.manifest.id} gave ${values.length} logits for ${count} rows of ${vocabularySize}.`,
-          'The model folder does not fit its manifest: get it again.',
+          'The model’s files do not fit together: get them again.',
         );
       }
       logits.set(values, from * vocabularySize);

@@ -39,8 +39,18 @@ export interface OnnxNode {
   readonly outputs: readonly string[];
   /** Names that graphs in its attributes (the branches of an If) read from around it. */
   readonly outer: readonly string[];
+  readonly attributes: readonly OnnxAttribute[];
   /** Its other fields as they stand in the file. */
   readonly rest: Uint8Array;
+}
+
+/** What an operation is told beside its inputs. */
+export interface OnnxAttribute {
+  readonly name: string;
+  /** Its value, where that is a whole number; 0 otherwise. */
+  readonly integer: number;
+  /** All of it as it stands in the file. */
+  readonly bytes: Uint8Array;
 }
 
 /** An input or an output of a graph. */
@@ -67,6 +77,9 @@ export interface OnnxModel {
 
 /** Bytes from which a tensor's numbers are left in the file. Shapes and the like are smaller, and are read while loading. */
 const LEFT_IN_FILE = 1024;
+
+/** Graphs that may lie in one another, as the branches of conditions do. */
+const DEEPEST = 32;
 
 /**
  * Reads an ONNX file.
@@ -169,6 +182,13 @@ function* fieldsIn(source: Source, from: number, to: number): Generator<Field> {
   }
 }
 
+/** The tensor under another name. */
+export function renamedTensor(tensor: OnnxTensor, name: string): OnnxTensor {
+  // Of a field that is there twice the last one counts.
+  const data = tensor.data instanceof Uint8Array ? joined([tensor.data, message([[8, name]])]) : tensor.data;
+  return { ...tensor, name, data };
+}
+
 /** The whole numbers of a field in which they are packed together. */
 function numbersIn(source: Source, { from, to }: Field): number[] {
   const numbers: number[] = [];
@@ -217,7 +237,7 @@ function modelIn(source: Source): OnnxModel {
   const outputs: OnnxValue[] = [];
   for (const field of fieldsIn(source, graph.from, graph.to)) {
     if (field.id === 1) {
-      nodes.push(nodeIn(source, field));
+      nodes.push(nodeIn(source, field, 0));
     } else if (field.id === 5) {
       initializers.push(tensorIn(source, field));
     } else if (field.id === 11) {
@@ -241,10 +261,12 @@ function modelIn(source: Source): OnnxModel {
   };
 }
 
-function nodeIn(source: Source, node: Field): OnnxNode {
+/** @param depth number of graphs around it */
+function nodeIn(source: Source, node: Field, depth: number): OnnxNode {
   const inputs: string[] = [];
   const outputs: string[] = [];
   const outer: string[] = [];
+  const attributes: OnnxAttribute[] = [];
   const rest: Uint8Array[] = [];
   let operator = '';
   let domain = '';
@@ -253,29 +275,43 @@ function nodeIn(source: Source, node: Field): OnnxNode {
       inputs.push(source.text(field));
     } else if (field.id === 2) {
       outputs.push(source.text(field));
+    } else if (field.id === 5) {
+      let [name, integer] = ['', 0];
+      for (const part of fieldsIn(source, field.from, field.to)) {
+        name = part.id === 1 ? source.text(part) : name;
+        integer = part.id === 3 ? part.value : integer;
+        if (part.id === 6 || part.id === 11) {
+          outer.push(...outerNames(source, part, depth + 1));
+        }
+      }
+      attributes.push({ name, integer, bytes: source.bytes(field.from, field.to) });
     } else {
       rest.push(source.bytes(field.start, field.to));
       operator = field.id === 4 ? source.text(field) : operator;
       domain = field.id === 7 ? source.text(field) : domain;
-      if (field.id === 5) {
-        for (const part of fieldsIn(source, field.from, field.to)) {
-          if (part.id === 6 || part.id === 11) {
-            outer.push(...outerNames(source, part));
-          }
-        }
-      }
     }
   }
-  return { operator, domain: domain === 'ai.onnx' ? '' : domain, inputs, outputs, outer, rest: joined(rest) };
+  return {
+    operator,
+    domain: domain === 'ai.onnx' ? '' : domain,
+    inputs,
+    outputs,
+    outer,
+    attributes,
+    rest: joined(rest),
+  };
 }
 
 /** The names that a graph in an attribute reads and does not make itself. */
-function outerNames(source: Source, graph: Field): string[] {
+function outerNames(source: Source, graph: Field, depth: number): string[] {
+  if (depth > DEEPEST) {
+    throw new OnnxError('has graphs in graphs without an end');
+  }
   const read: string[] = [];
   const made = new Set<string>();
   for (const field of fieldsIn(source, graph.from, graph.to)) {
     if (field.id === 1) {
-      const { inputs, outputs, outer } = nodeIn(source, field);
+      const { inputs, outputs, outer } = nodeIn(source, field, depth);
       read.push(...inputs, ...outer);
       for (const name of outputs) {
         made.add(name);
@@ -411,12 +447,13 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
  */
 export function writeOnnx(model: OnnxModel, fileOf: (name: string | undefined) => string): Uint8Array {
   const graph = message([
-    ...model.nodes.map(({ inputs, outputs, rest }): Part => {
-      const names = message([
+    ...model.nodes.map(({ inputs, outputs, attributes, rest }): Part => {
+      const parts = message([
         ...inputs.map((name): Part => [1, name]),
         ...outputs.map((name): Part => [2, name]),
+        ...attributes.map(({ bytes }): Part => [5, bytes]),
       ]);
-      return [1, joined([names, rest])];
+      return [1, joined([parts, rest])];
     }),
     [2, 'graph'],
     ...model.initializers.map((tensor): Part => [5, tensorBytes(tensor, fileOf)]),
@@ -489,23 +526,23 @@ export function newNode(
   output: string,
   attributes: Readonly<Record<string, number | OnnxTensor>> = {},
 ): OnnxNode {
-  const rest = message([
-    [4, operator],
-    ...Object.entries(attributes).map(([name, value]): Part => {
-      const parts: Part[] =
-        typeof value === 'number'
-          ? [
-              [3, value],
-              [20, ATTRIBUTE.integer],
-            ]
-          : [
-              [5, tensorBytes(value, () => '')],
-              [20, ATTRIBUTE.tensor],
-            ];
-      return [5, message([[1, name], ...parts])];
-    }),
-  ]);
-  return { operator, domain: '', inputs, outputs: [output], outer: [], rest };
+  return {
+    operator,
+    domain: '',
+    inputs,
+    outputs: [output],
+    outer: [],
+    attributes: Object.entries(attributes).map(([name, value]) => newAttribute(name, value)),
+    rest: message([[4, operator]]),
+  };
+}
+
+function newAttribute(name: string, value: number | OnnxTensor): OnnxAttribute {
+  const [integer, content, type] =
+    typeof value === 'number'
+      ? [value, [3, value] as const, ATTRIBUTE.integer]
+      : [0, [5, tensorBytes(value, () => '')] as const, ATTRIBUTE.tensor];
+  return { name, integer, bytes: message([[1, name], content, [20, type]]) };
 }
 
 /** A constant of whole numbers: a list, or a single one without dimensions. */

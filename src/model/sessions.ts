@@ -451,7 +451,11 @@ async function createSession(
       `ONNX Runtime cannot load ${path} on ${provider}: ${messageOf(error).split('\n')[0]}`,
       adviceFor(
         error,
-        provider === 'cpu' ? 'Get the model folder again.' : 'Choose another device, or auto.',
+        provider !== 'cpu'
+          ? 'Choose another device, or auto.'
+          : graph
+            ? 'Choose another file or export of the model.'
+            : 'Get the model folder again.',
       ),
       error,
     );

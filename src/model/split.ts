@@ -13,6 +13,7 @@ import {
   type OnnxNode,
   type OnnxTensor,
   type OnnxValue,
+  renamedTensor,
 } from './onnxFile';
 
 /** A decoder in two graphs, and what its graph says of it. */
@@ -49,8 +50,13 @@ export function splitDecoder(original: OnnxModel): SplitDecoder {
       `has operators of version ${opset}, and ${OLDEST_OPSET} is the oldest that can be read`,
     );
   }
-  const model = withoutOurNames(original);
+  const model = inOrder(withoutRounding(withAllLogits(withoutOurNames(original))));
   const inputs = new Map(model.inputs.map((value) => [value.name, value]));
+  const ids = inputs.get('input_ids');
+  const [batch = 1, length] = ids?.dims ?? [];
+  if (ids?.type !== ELEMENT.int64 || ids.dims.length !== 2 || batch !== 1 || length !== undefined) {
+    throw new OnnxError('has no input input_ids that takes any number of 64-bit token ids');
+  }
   if (inputs.has('use_cache_branch')) {
     throw new OnnxError(
       'is a merged decoder, with a branch for each of its uses: one without (use_cache_branch) is needed',
@@ -64,6 +70,68 @@ export function splitDecoder(original: OnnxModel): SplitDecoder {
     layers: layers.length,
     keyValueHeads: layers[0].heads,
     headDim: layers[0].width,
+  };
+}
+
+/** The model with its nodes in an order in which they can be run: ONNX Runtime takes them in any. @throws OnnxError for a circle */
+function inOrder(model: OnnxModel): OnnxModel {
+  const { nodes } = model;
+  const producers = new Map(
+    nodes.flatMap(({ outputs }, index) => outputs.map((name) => [name, index] as const)),
+  );
+  const state = new Uint8Array(nodes.length);
+  const order: OnnxNode[] = [];
+  for (let first = 0; first < nodes.length; first++) {
+    const open = [first];
+    while (open.length > 0) {
+      const index = open[open.length - 1];
+      if (state[index] !== 0) {
+        if (state[index] === 1) {
+          state[index] = 2;
+          order.push(nodes[index]);
+        }
+        open.pop();
+        continue;
+      }
+      state[index] = 1;
+      for (const name of readsOf(nodes[index])) {
+        const producer = producers.get(name);
+        if (producer !== undefined && state[producer] === 1) {
+          throw new OnnxError(`has a circle at ${name}`);
+        }
+        if (producer !== undefined && state[producer] === 0) {
+          open.push(producer);
+        }
+      }
+    }
+  }
+  return { ...model, nodes: order };
+}
+
+/** The model with logits of all positions: how many of the last ones are wanted is no input any more. */
+function withAllLogits(model: OnnxModel): OnnxModel {
+  const settled = model.inputs.filter(({ name }) => LOGITS_TO_KEEP.includes(name));
+  return {
+    ...model,
+    inputs: model.inputs.filter((value) => !settled.includes(value)),
+    initializers: [
+      ...model.initializers,
+      ...settled.map(({ name, dims }) => newIntegers(name, dims.length === 0 ? 0 : [0])),
+    ],
+  };
+}
+
+/**
+ * The model with 4-bit weights multiplied by what they are given: an exporter may let ONNX Runtime round that to 8 bits
+ * (`accuracy_level`), which is off by about as much as 8-bit weights are.
+ */
+function withoutRounding(model: OnnxModel): OnnxModel {
+  return {
+    ...model,
+    nodes: model.nodes.map((node) => ({
+      ...node,
+      attributes: node.attributes.filter(({ name }) => name !== 'accuracy_level'),
+    })),
   };
 }
 
@@ -86,6 +154,10 @@ function renamed(name: string): string {
 
 /** The model with other names for values that are called as ours are. */
 function withoutOurNames(model: OnnxModel): OnnxModel {
+  const inside = model.nodes.flatMap(({ outer }) => outer).find((name) => OURS.has(name));
+  if (inside !== undefined) {
+    throw new OnnxError(`has a branch that reads “${inside}”, a name that is wanted for something else`);
+  }
   return {
     ...model,
     nodes: model.nodes.map((node) => ({
@@ -93,6 +165,9 @@ function withoutOurNames(model: OnnxModel): OnnxModel {
       inputs: node.inputs.map(renamed),
       outputs: node.outputs.map(renamed),
     })),
+    initializers: model.initializers.map((tensor) =>
+      OURS.has(tensor.name) ? renamedTensor(tensor, renamed(tensor.name)) : tensor,
+    ),
     outputs: model.outputs.map((value) => ({ ...value, name: renamed(value.name) })),
   };
 }
@@ -225,14 +300,23 @@ function cutOf(model: OnnxModel): Cut {
 /** The type that the last matrix is multiplied in: that of its weights, or of their scales. */
 function numberTypeOf(model: OnnxModel, producers: Producers, weights: readonly string[]): number {
   const types = new Map(model.initializers.map(({ name, type }) => [name, type]));
-  const constants = producers.neededFor(weights, new Set()).flatMap(readsOf);
-  for (const name of [...weights, ...constants]) {
-    const type = types.get(name);
+  const open = [...weights].reverse();
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const index = producers.of(name);
+    const type = index === undefined ? types.get(name) : castOf(model.nodes[index]);
     if (type === ELEMENT.float32 || type === ELEMENT.float16) {
       return type;
     }
+    if (index !== undefined) {
+      open.push(...readsOf(model.nodes[index]).reverse());
+    }
   }
   return ELEMENT.float32;
+}
+
+/** The type that a node makes numbers of, if that is what it does. */
+function castOf({ operator, attributes }: OnnxNode): number | undefined {
+  return operator === 'Cast' ? attributes.find(({ name }) => name === 'to')?.integer : undefined;
 }
 
 /** Constants and nodes that are added to a graph. */
@@ -311,10 +395,8 @@ function backboneOf(
     before.op('Unsqueeze', [range, before.integers([0])], 'position_ids');
   }
   const given = new Set(['input_ids', 'attention_mask', ...names.map((name) => `past_key_values.${name}`)]);
-  for (const [name, { dims }] of inputs) {
-    if (LOGITS_TO_KEEP.includes(name) && read.has(name)) {
-      before.constants.set(name, newIntegers(name, dims.length === 0 ? 0 : [0]));
-    } else if (read.has(name) && !given.has(name) && name !== 'position_ids') {
+  for (const name of inputs.keys()) {
+    if (read.has(name) && !given.has(name) && name !== 'position_ids') {
       throw new OnnxError(`has an input that is not known: ${name}`);
     }
   }

@@ -41,6 +41,8 @@ export class ByteTokenizer {
   readonly #vocabulary: Vocabulary;
   /** [256] 1 for bytes that no id stands for. */
   readonly #isMissing: Uint8Array;
+  /** Number of tokens that the model has. */
+  #limit = Number.POSITIVE_INFINITY;
   /** Where a text can be cut into pieces; undefined where it is one. */
   readonly #pieceEnd: PieceEnd | undefined;
   /** By their text's digest. */
@@ -109,10 +111,15 @@ export class ByteTokenizer {
     }
   }
 
+  /** Tells how many tokens the model has: a tokenizer may know more, which no text may have then. */
+  limitTo(vocabularySize: number): void {
+    this.#limit = vocabularySize;
+  }
+
   /**
    * Cuts a text into tokens, without adding any. A lone surrogate counts as U+FFFD. What was cut lately, of this text or
    * another one, is found again in pieces.
-   * @throws ModelError when the tokenizer changed the text, so that tokens and text do not match
+   * @throws ModelError when the tokenizer changed the text, so that tokens and text do not match, or the model lacks a token
    */
   encode(text: string): EncodedText {
     const pieces: EncodedText[] = [];
@@ -137,6 +144,14 @@ export class ByteTokenizer {
     const ids = Uint32Array.from(
       this.#tokenizer.encode(toWellFormed(text), { add_special_tokens: false }).ids as number[],
     );
+    const lacking = ids.find((id) => id >= this.#limit);
+    if (lacking !== undefined) {
+      throw new ModelError(
+        'model-invalid',
+        `The tokenizer ${this.file} has a token that the model lacks: ${JSON.stringify(this.textOf(lacking))}, number ${lacking} of ${this.#limit}.`,
+        'Score a text without it, or get the tokenizer that belongs to the model.',
+      );
+    }
     return { ids, byteLengths: this.#align(ids, utf8Bytes(text), before) };
   }
 

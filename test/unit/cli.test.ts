@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import { promisify } from 'node:util';
 import type { Comparison } from '../../src/cli/compare';
 import type { Report } from '../../src/cli/report';
 import { CLI, DEMO, ENGINE_HOST, HUB_MODEL, ROOT, TINY_MODEL } from '../support/paths';
@@ -456,7 +457,7 @@ describe('surprisal compare', function () {
     assert.equal(status, 0, error);
     assert.match(out, /^.*statistics\.py: 1,860 bytes\n/);
     assert.match(out, /model_q4\.onnx +2\.\d{4} +[+−]0\.\d{4} ± 0\.\d{4} /);
-    assert.match(out, /Where model_q4\.onnx differs most from model\.onnx\n/);
+    assert.match(out, /Where hub \(model_q4\.onnx\) differs most from hub\n/);
     const lines = (await readFile(files[0], 'utf8')).split('\n');
     const rows = out.slice(out.indexOf('Where ')).matchAll(/^(\d+) .* [+−][\d.]+ {2}(.*)$/gm);
     let count = 0;
@@ -480,6 +481,33 @@ describe('surprisal compare', function () {
     );
     assert.equal(compared[0].file, '-');
     assert.equal(models[1].difference.standardError, null, 'a single line does not tell');
+  });
+
+  it('has all models read the same text, of a file that can be read once only', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'surprisal-pipe-'));
+    try {
+      const pipe = join(folder, 'pipe');
+      const text = 'One line.\nAnother.\n';
+      if (process.platform === 'win32') {
+        await writeFile(pipe, text);
+      } else {
+        await promisify(execFile)('mkfifo', [pipe]);
+        void writeFile(pipe, text);
+      }
+      const { status, out, error } = await surprisal([
+        ...['compare', pipe, '--model', same, '--model', rough, '--format', 'json'],
+        ...ON_CPU,
+      ]);
+      assert.equal(status, 0, error);
+      const { models, files: compared }: Comparison = JSON.parse(out);
+      assert.deepEqual(
+        models.map(({ summary }) => summary.bytes),
+        [19, 19],
+      );
+      assert.equal(compared[0].lines.length, 3);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('leaves out a file that a model cannot score, and says so where nothing is left', async () => {

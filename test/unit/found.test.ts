@@ -63,6 +63,38 @@ describe('models on this computer', () => {
     assert.ok(ofB[0].bytes > 700_000, 'the size is that of the file, not of the link');
   });
 
+  it('are those that write texts, and those of which that is not said; and what cannot be read hides no other', async () => {
+    for (const [name, config] of [
+      ['bert', '{"architectures":["BertModel"]}'],
+      ['writer', '{"architectures":["Qwen2ForCausalLM"]}'],
+      ['silent', '{}'],
+      ['torn', '{'],
+    ]) {
+      const snapshot = join(folder, `models--${name}`, 'snapshots', 'abc');
+      await mkdir(join(snapshot, 'onnx'), { recursive: true });
+      await writeFile(join(snapshot, 'config.json'), config);
+      await writeFile(join(snapshot, 'onnx', 'model.onnx'), '');
+    }
+    await symlink(join(folder, 'nowhere'), join(folder, 'models--writer', 'snapshots', 'gone'));
+    const found = await modelsInCache(folder);
+    assert.deepEqual(
+      found.map(({ name }) => name),
+      ['silent', 'writer'],
+    );
+  });
+
+  it('are in the state that is the main one, where that is known', async () => {
+    for (const [index, state] of ['old', 'new'].entries()) {
+      const snapshot = join(folder, 'models--m', 'snapshots', state);
+      await cp(HUB_MODEL, snapshot, { recursive: true });
+      await utimes(snapshot, 1000 + index, 1000 + index);
+    }
+    await mkdir(join(folder, 'models--m', 'refs'));
+    await writeFile(join(folder, 'models--m', 'refs', 'main'), 'old');
+    const found = await modelsInCache(folder);
+    assert.ok(found.length > 0 && found.every(({ path }) => path.includes('old')));
+  });
+
   it('belong to the folder that their configuration is in', async () => {
     assert.equal(folderOf(join(HUB_MODEL, 'onnx', 'model.onnx')), HUB_MODEL);
     await writeFile(join(folder, 'config.json'), '{}');
@@ -76,5 +108,7 @@ describe('models on this computer', () => {
     assert.equal(huggingFaceCache({ XDG_CACHE_HOME: '/c' }, '/home/a'), join('/c', 'huggingface', 'hub'));
     assert.equal(huggingFaceCache({ HF_HOME: '/h', XDG_CACHE_HOME: '/c' }, '/home/a'), join('/h', 'hub'));
     assert.equal(huggingFaceCache({ HF_HUB_CACHE: '/k', HF_HOME: '/h' }, '/home/a'), '/k');
+    assert.equal(huggingFaceCache({ HUGGINGFACE_HUB_CACHE: '/old' }, '/home/a'), '/old');
+    assert.equal(huggingFaceCache({ HF_HOME: '~/h' }, '/home/a'), join('/home/a', 'h', 'hub'));
   });
 });

@@ -17,6 +17,8 @@ export interface ComparisonOptions {
 
 /** Lines that are listed of two models; of more, half as many of each. */
 const LISTED = 10;
+/** Of a difference, in the unit that is shown, with one digit. */
+const LEAST_SHOWN = 0.05;
 /** Characters of a line that are shown. */
 const SHOWN = 60;
 
@@ -67,7 +69,7 @@ function errorOf(standardError: number | null): string {
 }
 
 function fileTable({ models, files }: Comparison, { colours }: ComparisonOptions): string[] {
-  const heads = ['bits per byte', ...models.map(({ model }) => visibleLine(shortOf(model)))];
+  const heads = ['bits per byte', ...namesOf(models)];
   const rows = files.map(({ file, summaries }) => [
     nameOf(file),
     ...summaries.map(({ bitsPerByte }) => bitsPerByte.toFixed(4)),
@@ -84,29 +86,34 @@ function lineTable(
   const lines = files.flatMap(({ file, lines: all }) => all.map((line) => ({ file, ...line })));
   const of = (index: number) => lines.map(({ nats }) => nats[index]);
   const count = models.length === 2 ? LISTED : LISTED / 2;
-  const rows = mostDifferent(of(0), of(other), count).map((index) => {
-    const { file, line, nats } = lines[index];
-    const text = visibleLine((linesOf(file)[line - 1] ?? '').trim());
-    const shown = [...text].length > SHOWN ? `${[...text].slice(0, SHOWN - 1).join('')}…` : text;
-    return [
-      files.length === 1 ? String(line) : `${nameOf(file)}:${line}`,
-      formatSurprisal(nats[0], unit),
-      formatSurprisal(nats[other], unit),
-      signed(toUnit(nats[other] - nats[0], unit), 1),
-      shown,
-    ];
-  });
+  const worth = LEAST_SHOWN / toUnit(1, unit);
+  const rows = mostDifferent(of(0), of(other), count)
+    .filter((index) => Math.abs(lines[index].nats[other] - lines[index].nats[0]) >= worth)
+    .map((index) => {
+      const { file, line, nats } = lines[index];
+      const text = visibleLine((linesOf(file)[line - 1] ?? '').trim());
+      const shown = [...text].length > SHOWN ? `${[...text].slice(0, SHOWN - 1).join('')}…` : text;
+      return [
+        files.length === 1 ? String(line) : `${nameOf(file)}:${line}`,
+        formatSurprisal(nats[0], unit),
+        formatSurprisal(nats[other], unit),
+        signed(toUnit(nats[other] - nats[0], unit), 1),
+        shown,
+      ];
+    });
   if (rows.length === 0) {
     return [];
   }
-  const title = `Where ${visibleLine(shortOf(models[other].model))} differs most from ${visibleLine(shortOf(models[0].model))}`;
+  const names = namesOf(models);
+  const title = `Where ${names[other]} differs most from ${names[0]}`;
   const heads = ['line', 'first', models.length === 2 ? 'second' : 'this one', 'difference', ''];
   return [title, '', ...table(heads, rows, colours, 1)];
 }
 
-/** The last part of a path, which tells one model from another in a table's head. */
-function shortOf(model: string): string {
-  return /[^\\/]+(?=[\\/]*$)/.exec(model)?.[0] ?? model;
+/** What the models are called in heads: by their ids, unless two have the same. */
+function namesOf(models: Comparison['models']): string[] {
+  const isTold = new Set(models.map(({ id }) => id)).size === models.length;
+  return models.map(({ id, model }) => visibleLine(isTold ? id : model));
 }
 
 function signed(value: number, digits: number): string {
