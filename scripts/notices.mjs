@@ -32,13 +32,17 @@ async function bundledPackages() {
   return [...names].sort();
 }
 
+/** ONNX Runtime's packages have no licence in them; this is its text. */
+const runtimeLicence = join(root, 'licences', 'onnxruntime', 'LICENSE');
+
 /** @param {string} name */
 async function notice(name) {
   const folder = join(root, 'node_modules', name);
   const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
-  const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+  const own = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+  const file = own ? join(folder, own) : loaded.includes(name) ? runtimeLicence : undefined;
   const text = file
-    ? (await readFile(join(folder, file), 'utf8')).replaceAll('\r\n', '\n').trim()
+    ? (await readFile(file, 'utf8')).replaceAll('\r\n', '\n').trim()
     : `Licence: ${manifest.license}.`;
   return `## ${name} ${manifest.version}\n\nLicence: ${manifest.license}\n\n\`\`\`text\n${text}\n\`\`\`\n`;
 }
@@ -51,6 +55,12 @@ Surprisal contains or loads the following works. The bundled model, SmolLM2-135M
 the Apache License 2.0: see [its card](models/smollm2-135m-instruct/README.md) and
 [its licence](models/smollm2-135m-instruct/LICENSE). The first paragraphs of Charles Darwin's *On the Origin of
 Species* in the demo folder are in the public domain.
+
+What is linked into ONNX Runtime's library has its notices in
+[licences/onnxruntime/ThirdPartyNotices.txt](licences/onnxruntime/ThirdPartyNotices.txt). On Windows its npm package brings two more of
+Microsoft's libraries along, unchanged: DirectML (\`DirectML.dll\`, under the terms of the NuGet package Microsoft.AI.DirectML) and the
+DirectX Shader Compiler (\`dxcompiler.dll\`, \`dxil.dll\`, under the University of Illinois/NCSA licence of LLVM and Microsoft's terms:
+https://github.com/microsoft/DirectXShaderCompiler/blob/main/LICENSE.TXT).
 
 This file is written by \`node scripts/notices.mjs\`.
 `;

@@ -39,7 +39,14 @@ const libraries = {
 const targets = /** @type {Target[]} */ (Object.keys(libraries));
 
 /** What is taken as it is, besides the model's folder. */
-const files = ['CHANGELOG.md', 'LICENSE', 'THIRD-PARTY-NOTICES.md', 'demo/statistics.py', 'media'];
+const files = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'THIRD-PARTY-NOTICES.md',
+  'licences',
+  'demo/statistics.py',
+  'media',
+];
 
 /** README's pictures: they are in its text. */
 const inReadme = join(root, 'media', 'screenshots');

@@ -71,6 +71,7 @@ describe('the package', () => {
     const expected = [
       /^(readme|changelog|THIRD-PARTY-NOTICES)\.md$/,
       /^LICENSE\.txt$/,
+      /^licences\/(README\.md|onnxruntime\/(LICENSE|ThirdPartyNotices\.txt))$/,
       /^package\.json$/,
       /^\.vsixmanifest$/,
       /^demo\/statistics\.py$/,
@@ -86,8 +87,9 @@ describe('the package', () => {
       (file) => !modelFiles.includes(file) && !expected.some((pattern) => pattern.test(file)),
     );
     assert.deepEqual(others, []);
+    const needed = [...modelFiles, 'LICENSE.txt', 'licences/onnxruntime/LICENSE', 'THIRD-PARTY-NOTICES.md'];
     assert.deepEqual(
-      modelFiles.filter((file) => !files.includes(file)),
+      needed.filter((file) => !files.includes(file)),
       [],
     );
   });
