@@ -22,7 +22,7 @@ interface Training {
   points: readonly TrainingPoint[];
   best: number | undefined;
   /** How far the document is scored with what was learnt; undefined before that. */
-  scoring: PanelTraining['scoring'];
+  scored: PanelTraining['scored'];
   /** The losses that the training is based on; undefined while the document is still being scored. */
   base: LossMap | undefined;
   /** The losses after training. */
@@ -88,7 +88,7 @@ export class Trainings implements vscode.Disposable {
       tokens: { training: 0, evaluation: 0 },
       points: [],
       best: undefined,
-      scoring: undefined,
+      scored: undefined,
       base: undefined,
       adapted: undefined,
       snapshot: undefined,
@@ -102,7 +102,7 @@ export class Trainings implements vscode.Disposable {
   stop(document: vscode.TextDocument): void {
     const training = this.#trainings.get(document);
     if (training) {
-      (training.scoring ? training.cancel : training.stop).abort();
+      (training.scored ? training.cancel : training.stop).abort();
     }
   }
 
@@ -155,7 +155,7 @@ export class Trainings implements vscode.Disposable {
             this.#tell(training);
           },
           scored: (done, total) => {
-            training.scoring = { done, total };
+            training.scored = { done, total };
             this.#tell(training);
           },
         },
@@ -269,7 +269,7 @@ export class Trainings implements vscode.Disposable {
   }
 
   #snapshot(training: Training): PanelTraining {
-    const { document, options, state, problem, tokens, points, best, scoring, adapted } = training;
+    const { document, options, state, problem, tokens, points, best, scored, adapted } = training;
     const shown = this.#scores.get(document.uri)?.trained;
     return {
       uri: document.uri.toString(),
@@ -279,7 +279,7 @@ export class Trainings implements vscode.Disposable {
       tokens,
       points,
       ...(best !== undefined && { best }),
-      ...(state === 'running' && scoring && { scoring }),
+      ...(state === 'running' && scored && { scored }),
       hasAdapted: adapted !== undefined,
       shown: shown !== undefined && shown === adapted,
     };

@@ -161,7 +161,7 @@ export interface PanelTraining {
   /** Index in `points` of the lowest evaluation loss. */
   readonly best?: number;
   /** The training itself is over, and so many of the document's tokens are scored with what was learnt. */
-  readonly scoring?: { readonly done: number; readonly total: number };
+  readonly scored?: { readonly done: number; readonly total: number };
   /** There are losses after training, which the editor's heatmap can show. */
   readonly hasAdapted: boolean;
   /** It shows them. */

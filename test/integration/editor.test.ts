@@ -792,15 +792,15 @@ describe('the extension in a real extension host', function () {
     await until(() => api.losses(document.uri)?.complete === true, 'the scores');
     const { length } = api.losses(document.uri)!.nats;
     page.panel.receive({ type: 'train', options: { ...TRAINING_DEFAULTS, epochs: 1 } });
-    await until(() => page.training?.scoring !== undefined, 'the scoring');
-    const { scoring, points } = page.training!;
-    assert.ok(scoring!.done > 0 && scoring!.done <= length);
-    assert.equal(scoring!.total, length);
+    await until(() => page.training?.scored !== undefined, 'the scoring');
+    const { scored, points } = page.training!;
+    assert.ok(scored!.done > 0 && scored!.done <= length);
+    assert.equal(scored!.total, length);
     page.panel.receive({ type: 'stopTraining' });
     await until(() => page.training?.state === 'stopped', 'stopped', 5000);
     assert.deepEqual(page.training!.points, points);
     assert.equal(page.training!.hasAdapted, false);
-    assert.equal(page.training!.scoring, undefined);
+    assert.equal(page.training!.scored, undefined);
   });
 
   it('goes on with a training as long as a panel shows its document', async () => {

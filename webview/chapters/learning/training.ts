@@ -96,12 +96,12 @@ export function makeTraining(host: Host): View {
   const updateStatus = (training: PanelTraining | undefined, last: TrainingPoint | undefined) => {
     const state = training?.state ?? 'none';
     const isRunning = state === 'running';
-    const scoring = training?.scoring;
-    setText(kind, scoring ? strings.scoring : strings.states[state]);
+    const scored = training?.scored;
+    setText(kind, scored ? strings.scoring : strings.states[state]);
     setText(reached, reachedText(training, last));
     setShown(track.element, isRunning);
     const trained = training && last ? Math.min(1, last.epoch / training.options.epochs) : 0;
-    track.set(scoring ? scoring.done / scoring.total : trained);
+    track.set(scored ? scored.done / scored.total : trained);
     setShown(tokens, training !== undefined && training.tokens.training > 0);
     if (training) {
       const sentence = training.options.evaluation === 'split' ? strings.tokens : strings.tokensOfAnother;
@@ -131,7 +131,7 @@ export function makeTraining(host: Host): View {
       const focused = document.activeElement;
       train.disabled = !canTrain || isRunning;
       setShown(stop, isRunning);
-      setText(stop, training?.scoring ? strings.stopScoring : strings.stop);
+      setText(stop, training?.scored ? strings.stopScoring : strings.stop);
       // The focus does not get lost with the button that had it.
       if (focused === train && isRunning) {
         stop.focus();
@@ -157,8 +157,8 @@ export function makeTraining(host: Host): View {
 
 /** How far a training has come, in words. */
 function reachedText(training: PanelTraining | undefined, last: TrainingPoint | undefined): string {
-  if (training?.scoring) {
-    return strings.scoringText(count(training.scoring.done), count(training.scoring.total));
+  if (training?.scored) {
+    return strings.scoringText(count(training.scored.done), count(training.scored.total));
   }
   if (training && last) {
     return strings.progressText(
