@@ -28,6 +28,7 @@ import { ExplainerPanels } from './panel/panels';
 export type { Losses, ScoredEvent, SurprisalApi } from './editor/api';
 
 let engine: Engine | undefined;
+let comparison: ModelComparison | undefined;
 
 /** Called by VS Code once, after startup. The model's process starts with the first thing to score. */
 export function activate(context: vscode.ExtensionContext): SurprisalApi {
@@ -56,15 +57,16 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
     void vscode.commands.executeCommand('setContext', CONTEXTS.canPinPanel, canPin);
     void vscode.commands.executeCommand('setContext', CONTEXTS.canUnpinPanel, canUnpin);
   });
-  const comparison = new ModelComparison(
+  const comparing = new ModelComparison(
     started,
     { settings: (model) => engineSettings(context.extensionPath, model), engine: newEngine },
     current,
     log,
   );
-  const isBusy = () => scores.isWanted || trainings.isRunning || comparison.isRunning;
+  comparison = comparing;
+  const isBusy = () => scores.isWanted || trainings.isRunning || comparing.isRunning;
   const idleStop = new IdleStop(started, isBusy);
-  const menu = new Menu(scores, started, heatmap, current, statusBar, comparison);
+  const menu = new Menu(scores, started, heatmap, current, statusBar, comparing);
   const navigator = new Navigator(scores, current);
   const api = new Api(scores, drawing, trainings, panels);
   context.subscriptions.push(
@@ -74,7 +76,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       engine: started,
       heatmap,
       current,
-      comparison,
+      comparison: comparing,
       panels,
       legend,
       menu,
@@ -93,7 +95,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       panels,
       source,
       trainings,
-      comparison,
+      comparing,
       legend,
       navigator,
       wholeProgress,
@@ -112,6 +114,6 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
 
 /** Called by VS Code at the end; waits for the model's process to be gone. */
 export async function deactivate(): Promise<void> {
-  await engine?.stop();
+  await Promise.all([engine?.stop(), comparison?.stop()]);
   engine?.dispose();
 }

@@ -80,7 +80,7 @@ async function items(title: string, isOther: boolean): Promise<ModelItem[]> {
   return [
     ...(isOther && taken === undefined ? [] : [bundled]),
     ...own,
-    ...(others.length > 0 ? [separator(t('From Hugging Face\u2019s hub, on this computer')), ...others] : []),
+    ...(others.length > 0 ? [separator(t('On this computer')), ...others] : []),
     separator(t('Another one')),
     {
       label: t('$(folder-opened) Choose a Folder'),

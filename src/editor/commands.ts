@@ -56,7 +56,7 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.stopEngine]: async () => {
       // With the heatmap on the next keystroke would start it again.
       await heatmap.turn(false);
-      await engine.stop();
+      await Promise.all([engine.stop(), comparison.stop()]);
     },
     [COMMANDS.showLog]: () => log.show(),
   };

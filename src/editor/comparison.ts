@@ -14,6 +14,7 @@ import { onDidChangeSetting, setting } from './configuration';
 import type { CurrentEditor } from './current';
 import { CONTEXTS } from './keys';
 import type { Log } from './log';
+import { editorsOf } from './scores';
 
 const t = vscode.l10n.t;
 
@@ -31,15 +32,27 @@ export interface OtherModels {
   engine(settings: EngineSettings): EngineApi;
 }
 
+/** A comparison that is shown. */
+interface Shown {
+  readonly compared: Compared;
+  /** The lines behind which something is written. */
+  readonly lines: readonly number[];
+}
+
 /** The comparisons that are shown, at most one of each document. */
 export class ModelComparison implements vscode.Disposable {
   readonly #engine: EngineApi;
   readonly #others: OtherModels;
   readonly #current: CurrentEditor;
   readonly #log: Log;
-  readonly #shown = new Map<vscode.TextDocument, Compared>();
+  readonly #shown = new Map<vscode.TextDocument, Shown>();
   readonly #subscriptions: vscode.Disposable[];
-  #running = 0;
+  /** What gives each comparison under way up. */
+  readonly #running = new Map<AbortController, vscode.TextDocument>();
+  /** All that runs, and the other engines' ends. */
+  readonly #ends = new Set<Promise<unknown>>();
+  #comparisons = 0;
+  #has: boolean | undefined;
   readonly #types = {
     more: annotation(comparisonColourId('more')),
     less: annotation(comparisonColourId('less')),
@@ -61,24 +74,34 @@ export class ModelComparison implements vscode.Disposable {
           this.#forget(document);
         }
       }),
-      onDidCloseDocument((document) => this.#forget(document)),
+      onDidCloseDocument((document) => {
+        this.#forget(document);
+        this.#giveUp((read) => read === document);
+      }),
       onDidChangeSetting(['unit'], () => this.#draw(vscode.window.visibleTextEditors)),
       onDidChangeSetting(['model'], () => {
         for (const document of [...this.#shown.keys()]) {
           this.#forget(document);
         }
+        // What is read by then would be another model's.
+        if (this.#giveUp()) {
+          void vscode.window.showInformationMessage(
+            t('The comparison was given up, for another model is in use now.'),
+          );
+        }
       }),
     ];
+    this.#tell();
   }
 
   /** Whether a model is reading. */
   get isRunning(): boolean {
-    return this.#running > 0;
+    return this.#running.size > 0;
   }
 
   /** What is shown of a document. */
   of(document: vscode.TextDocument | undefined): Compared | undefined {
-    return document && this.#shown.get(document);
+    return document && this.#shown.get(document)?.compared;
   }
 
   /** Lets the user choose the other model, has both read the document, and shows what came of it. */
@@ -102,9 +125,13 @@ export class ModelComparison implements vscode.Disposable {
     }
     const { version } = document;
     let compared: Compared;
-    this.#running++;
+    const controller = new AbortController();
+    this.#running.set(controller, document);
+    const run = this.#compareWith(model, document, controller);
+    const end = run.catch(() => {});
+    this.#ends.add(end);
     try {
-      compared = await this.#compareWith(model, document);
+      compared = await run;
     } catch (error) {
       if (!(error instanceof CancelledError)) {
         const { message, advice } =
@@ -114,7 +141,8 @@ export class ModelComparison implements vscode.Disposable {
       }
       return;
     } finally {
-      this.#running--;
+      this.#running.delete(controller);
+      this.#ends.delete(end);
     }
     if (document.isClosed) {
       return;
@@ -126,12 +154,22 @@ export class ModelComparison implements vscode.Disposable {
       );
       return;
     }
-    this.#shown.set(document, compared);
+    const [first, second] = compared.losses;
+    const lines = mostDifferent(first, second, MOST_WRITTEN).filter(
+      (line) => Math.abs(second[line] - first[line]) >= WORTH_A_WORD,
+    );
+    this.#shown.set(document, { compared, lines });
     this.#draw(vscode.window.visibleTextEditors);
     this.#tell();
     const [list, clear] = [t('Show Lines'), t('Clear')];
     const chosen = await vscode.window.showInformationMessage(sentence, list, clear);
-    if (chosen === list) {
+    if (this.of(document) !== compared) {
+      if (chosen === list) {
+        void vscode.window.showInformationMessage(
+          t('The text or the model has changed since then, so that there are no lines to show.'),
+        );
+      }
+    } else if (chosen === list) {
       await this.showLines(document);
     } else if (chosen === clear) {
       this.#forget(document);
@@ -159,7 +197,12 @@ export class ModelComparison implements vscode.Disposable {
       matchOnDetail: true,
     });
     if (chosen) {
-      const editor = await vscode.window.showTextDocument(document, { preserveFocus: false });
+      // Where it is on screen: in the active group there may be the panel.
+      const [shown] = editorsOf(document);
+      const editor =
+        shown && (shown === vscode.window.activeTextEditor || shown.viewColumn === undefined)
+          ? shown
+          : await vscode.window.showTextDocument(document, shown?.viewColumn);
       const { range } = document.lineAt(chosen.line);
       editor.selection = new vscode.Selection(range.start, range.start);
       editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
@@ -174,16 +217,29 @@ export class ModelComparison implements vscode.Disposable {
     }
   }
 
+  /** Gives up what is being compared. Resolves when the other models' processes are gone. */
+  async stop(): Promise<void> {
+    this.#giveUp();
+    await Promise.all(this.#ends);
+  }
+
   dispose(): void {
+    this.#giveUp();
     for (const subscription of this.#subscriptions) {
       subscription.dispose();
     }
   }
 
   /** @throws EngineError | CancelledError */
-  async #compareWith(model: string, document: vscode.TextDocument): Promise<Compared> {
+  async #compareWith(
+    model: string,
+    document: vscode.TextDocument,
+    controller: AbortController,
+  ): Promise<Compared> {
     const text = document.getText();
     const name = basename(document.uri.path);
+    // Of its own: two comparisons may read the same document at once.
+    const key = `comparison ${++this.#comparisons}`;
     return vscode.window.withProgress(
       {
         location: vscode.ProgressLocation.Notification,
@@ -191,14 +247,12 @@ export class ModelComparison implements vscode.Disposable {
         cancellable: true,
       },
       async (progress, cancellation) => {
-        const controller = new AbortController();
         cancellation.onCancellationRequested(() => controller.abort());
         const starts = lineStarts(text);
-        const read = async (engine: EngineApi): Promise<readonly [string, Float64Array]> => {
-          const key = `comparison ${document.uri.toString()}`;
+        const read = async (engine: EngineApi, number: number): Promise<readonly [string, Float64Array]> => {
           let told = 0;
           try {
-            progress.report({ message: t('loading a model') });
+            progress.report({ message: t('model {0} of 2', number) });
             const ready = engine.ensureReady();
             // It is waited for below, unless the scoring tells first what is wrong.
             ready.catch(() => {});
@@ -211,7 +265,7 @@ export class ModelComparison implements vscode.Disposable {
                   const percent = Math.floor((100 * done) / total);
                   if (percent > told) {
                     told = percent;
-                    progress.report({ message: t('{0} %', percent) });
+                    progress.report({ message: t('model {0} of 2, {1} %', number, percent) });
                   }
                 },
               },
@@ -223,10 +277,10 @@ export class ModelComparison implements vscode.Disposable {
             engine.forget(key);
           }
         };
-        const first = await read(this.#engine);
+        const first = await read(this.#engine, 1);
         const other = this.#others.engine(this.#others.settings(model));
         try {
-          const second = await read(other);
+          const second = await read(other, 2);
           return {
             name,
             bytes: Buffer.byteLength(text),
@@ -242,6 +296,15 @@ export class ModelComparison implements vscode.Disposable {
     );
   }
 
+  /** @returns whether there was something to give up */
+  #giveUp(isMeant: (document: vscode.TextDocument) => boolean = () => true): boolean {
+    const meant = [...this.#running].filter(([, document]) => isMeant(document));
+    for (const [controller] of meant) {
+      controller.abort();
+    }
+    return meant.length > 0;
+  }
+
   #forget(document: vscode.TextDocument): void {
     if (this.#shown.delete(document)) {
       this.#draw(vscode.window.visibleTextEditors);
@@ -251,24 +314,26 @@ export class ModelComparison implements vscode.Disposable {
 
   #tell(): void {
     const has = this.of(this.#current.editor?.document) !== undefined;
-    void vscode.commands.executeCommand('setContext', CONTEXTS.hasComparison, has);
+    if (has !== this.#has) {
+      this.#has = has;
+      void vscode.commands.executeCommand('setContext', CONTEXTS.hasComparison, has);
+    }
   }
 
   #draw(editors: readonly vscode.TextEditor[]): void {
     const unit = setting('unit');
     for (const editor of editors) {
       const written: Record<'more' | 'less', vscode.DecorationOptions[]> = { more: [], less: [] };
-      const [first, second] = this.of(editor.document)?.losses ?? [new Float64Array(), new Float64Array()];
-      for (const line of mostDifferent(first, second, MOST_WRITTEN)) {
-        const difference = second[line] - first[line];
-        if (Math.abs(difference) < WORTH_A_WORD) {
-          break;
+      const shown = this.#shown.get(editor.document);
+      if (shown) {
+        const [first, second] = shown.compared.losses;
+        for (const line of shown.lines) {
+          const { end } = editor.document.lineAt(line).range;
+          written[second[line] > first[line] ? 'more' : 'less'].push({
+            range: new vscode.Range(end, end),
+            renderOptions: { after: { contentText: differenceText(first[line], second[line], unit) } },
+          });
         }
-        const { end } = editor.document.lineAt(line).range;
-        written[difference > 0 ? 'more' : 'less'].push({
-          range: new vscode.Range(end, end),
-          renderOptions: { after: { contentText: differenceText(first[line], second[line], unit) } },
-        });
       }
       editor.setDecorations(this.#types.more, written.more);
       editor.setDecorations(this.#types.less, written.less);

@@ -194,7 +194,7 @@ export class Menu {
     items.push(
       command(
         t('$(package) Choose Model'),
-        t('The bundled one, or one from Hugging Face\u2019s hub that is on this computer'),
+        t('The bundled one, or another one that is on this computer'),
         COMMANDS.chooseModel,
       ),
       ...this.#comparisons(),

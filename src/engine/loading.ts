@@ -333,6 +333,15 @@ class Loading {
     const network = await Network.load(this.runtime, this.folder, options, faster);
     try {
       if (split) {
+        const { vocabularySize } = network.manifest;
+        const lacking = this.#manifest.verification.ids.find((id) => id >= vocabularySize);
+        if (lacking !== undefined) {
+          throw new ModelError(
+            'model-invalid',
+            `The tokenizer ${this.folder.file('tokenizer.json')} has tokens that the model lacks: number ${lacking} of ${vocabularySize}.`,
+            'Get the tokenizer that belongs to the model.',
+          );
+        }
         // The logits' number shows only when there are some.
         await network.logits(new Float32Array(network.manifest.hidden));
       }

@@ -260,7 +260,6 @@ function namesOf(values: readonly { readonly name: string }[]): Set<string> {
 interface Cut {
   readonly name: string;
   readonly type: number;
-  /** Rows of the last matrix. */
   readonly producers: Producers;
 }
 

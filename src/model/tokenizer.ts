@@ -93,11 +93,15 @@ export class ByteTokenizer {
   static async load(folder: ModelFolder): Promise<ByteTokenizer> {
     const file = folder.file('tokenizer.json');
     try {
-      const [definition, config] = await Promise.all(
-        [file, folder.file('tokenizer_config.json')].map(async (path) =>
-          JSON.parse(await readFile(path, 'utf8')),
-        ),
-      );
+      const definition = JSON.parse(await readFile(file, 'utf8'));
+      // Of a model that was not made for Surprisal it may be left out: nothing in it matters to which tokens a text has.
+      const other = await readFile(folder.file('tokenizer_config.json'), 'utf8').catch((error) => {
+        if (folder.split && error.code === 'ENOENT') {
+          return '{}';
+        }
+        throw error;
+      });
+      const config = JSON.parse(other);
       return new ByteTokenizer(definition, config, file);
     } catch (error) {
       if (error instanceof ModelError) {

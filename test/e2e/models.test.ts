@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DEMO, HUB_MODEL } from '../support/paths';
 import { keepEvidence, openWorkbench, type Workbench } from '../support/workbench';
 import {
+  countEngines,
   DEMO_FILE,
   demoText,
   eventually,
@@ -16,6 +17,7 @@ import {
   SETTINGS,
   scoreWithCommandLine,
   statusShows,
+  withEnginePaused,
 } from './support';
 
 describe('models', () => {
@@ -106,29 +108,15 @@ describe('models', () => {
     const toast = page.locator('.notification-list-item', { hasText: 'bits per byte' });
     await toast.waitFor({ timeout: SCORED_WITHIN });
 
-    const perLine = ({ report, lines }: Reference) =>
-      lines.map((_, index) =>
-        report.tokens.filter(({ line }) => line === index + 1).reduce((sum, { nats }) => sum + nats, 0),
-      );
     const [first, second] = [perLine(bundled), perLine(fromHub)];
-    const total = (fromHub.report.summary.bitsPerByte - bundled.report.summary.bitsPerByte).toFixed(3);
+    const total = fromHub.report.summary.bitsPerByte - bundled.report.summary.bitsPerByte;
     const said = plain((await toast.textContent()) ?? '');
     assert.match(said, /With small-llama \(model_q4\.onnx\), statistics\.py takes 2\.\d{4} bits per byte/);
-    assert.ok(said.includes(`, ${total}`), `${said} (${total})`);
+    const difference = Number(/ bits per byte, (\d\.\d{4}) ± /.exec(said)?.[1]);
+    assert.ok(Math.abs(difference - total) < 2e-4, `${said} (${total})`);
     assert.match(said, / ± 0\.\d{4} more than with SmolLM2 135M Instruct\./);
 
-    const written = await eventually(
-      'something should be written behind the lines',
-      () => annotations(workbench),
-      (texts) => texts.size > 10,
-    );
-    for (const [line, text] of written) {
-      const difference = (second[line - 1] - first[line - 1]) / Math.LN2;
-      const [, sign, amount] = /^([+−])(\d+\.\d) bits \(\S+ → \S+\)$/.exec(text) ?? [];
-      assert.ok(amount, text);
-      const shown = Number(amount) * (sign === '−' ? -1 : 1);
-      assert.ok(Math.abs(shown - difference) < 0.06, `line ${line}: ${text} instead of ${difference}`);
-    }
+    await showsDifferences(workbench, first, second);
     // What the mouse points at has a hover, which may lie over the notification.
     await workbench.dismissHover();
     await workbench.screenshot('comparison');
@@ -151,6 +139,71 @@ describe('models', () => {
     await page.keyboard.press('Enter');
     await menu().waitFor({ state: 'hidden' });
     await page.locator('.statusbar-item', { hasText: `Ln ${most}, Col 1` }).waitFor();
+  });
+
+  it('are compared twice at once, each with what came of it', async () => {
+    await workbench.runCommand('Notifications: Clear All Notifications');
+    await withEnginePaused(async () => {
+      for (const form of ['model_q4.onnx', 'model_fp16.onnx']) {
+        await workbench.startCommand('Surprisal: Compare Models');
+        await row('small-llama').filter({ hasText: form }).click();
+      }
+    });
+    // The one may be hidden again before the other comes.
+    const said = new Set<string>();
+    await eventually(
+      'both comparisons should be told of',
+      async () => {
+        for (const text of await workbench.notifications()) {
+          said.add(/ \((model_\w+)\.onnx\).* bits per byte/.exec(text)?.[1] ?? '');
+        }
+        return said.has('model_q4') && said.has('model_fp16');
+      },
+      (isTold) => isTold,
+      SCORED_WITHIN,
+    );
+  });
+
+  it('are given up when another one is chosen meanwhile: its numbers are not those of the one before', async () => {
+    await workbench.runCommand('Notifications: Clear All Notifications');
+    await withEnginePaused(async () => {
+      await workbench.startCommand('Surprisal: Compare Models');
+      await row('small-llama').filter({ hasText: 'model_q4.onnx' }).click();
+      await workbench.startCommand('Surprisal: Choose Model');
+      await row('small-llama').filter({ hasText: 'model_q4.onnx' }).click();
+      await workbench.page.locator('.notification-list-item', { hasText: 'was given up' }).waitFor();
+    });
+    await statusShows(workbench, fromHub.report.tokens);
+    assert.equal((await annotations(workbench)).size, 0);
+
+    // The other way round: the bundled one costs less.
+    await workbench.startCommand('Surprisal: Compare Models');
+    await row('SmolLM2-135M-Instruct').click();
+    await workbench.page
+      .locator('.notification-list-item', { hasText: 'fewer than with small-llama' })
+      .waitFor({ timeout: SCORED_WITHIN });
+    await showsDifferences(workbench, perLine(fromHub), perLine(bundled));
+    await workbench.screenshot('comparison-less');
+    await workbench.startCommand('Surprisal: Choose Model');
+    await row('SmolLM2-135M-Instruct').click();
+    await statusShows(workbench, bundled.report.tokens);
+    assert.equal((await annotations(workbench)).size, 0, 'the comparison was with the other model');
+  });
+
+  it('that are compared end with the engine', async () => {
+    await workbench.runCommand('Notifications: Clear All Notifications');
+    await withEnginePaused(async () => {
+      await workbench.startCommand('Surprisal: Compare Models');
+      await row('small-llama').filter({ hasText: 'model_q4.onnx' }).click();
+      await workbench.runCommand('Surprisal: Stop Engine');
+      await eventually('all engines should end', countEngines, (count) => count === 0);
+    });
+    await workbench.runCommand('Surprisal: Toggle Heatmap');
+    await statusShows(workbench, bundled.report.tokens);
+    assert.equal(
+      await workbench.page.locator('.notification-list-item', { hasText: 'bits per byte' }).count(),
+      0,
+    );
   });
 
   it('are no longer compared once the text is another, or that is enough', async () => {
@@ -184,6 +237,36 @@ describe('models', () => {
     );
   });
 });
+
+/** What each line costs, in nats. */
+function perLine({ report, lines }: Reference): number[] {
+  return lines.map((_, index) =>
+    report.tokens.filter(({ line }) => line === index + 1).reduce((sum, { nats }) => sum + nats, 0),
+  );
+}
+
+/** Waits until behind all lines on screen that differ by a bit is written by how much, and behind no others. */
+async function showsDifferences(
+  workbench: Workbench,
+  first: readonly number[],
+  second: readonly number[],
+): Promise<void> {
+  const onScreen = (await workbench.linesOnScreen()).map(({ line }) => line);
+  const bits = (line: number) => (second[line - 1] - first[line - 1]) / Math.LN2;
+  const expected = onScreen.filter((line) => Math.abs(bits(line)) >= 1);
+  assert.ok(expected.length > 10);
+  const written = await eventually(
+    'the lines that differ should be marked',
+    () => annotations(workbench),
+    (texts) => onScreen.every((line) => texts.has(line) === expected.includes(line)),
+  );
+  for (const [line, text] of written) {
+    const [, sign, amount] = /^([+−])(\d+\.\d) bits \(\S+ → \S+\)$/.exec(text) ?? [];
+    assert.ok(amount, text);
+    const shown = Number(amount) * (sign === '−' ? -1 : 1);
+    assert.ok(Math.abs(shown - bits(line)) < 0.06, `line ${line}: ${text} instead of ${bits(line)}`);
+  }
+}
 
 /** What is written behind the lines on screen, by their numbers. */
 async function annotations(workbench: Workbench): Promise<Map<number, string>> {

@@ -152,8 +152,8 @@ export async function eventually<Value>(
   }
 }
 
-/** Does something while the engine's process gets no processor, as if a run took very long. */
-export async function withEnginePaused(action: () => Promise<void>): Promise<void> {
+/** The engines' processes that this one has started, by way of VS Code. */
+async function enginesRunning(): Promise<number[]> {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,args=']);
   const processes = new Map(
     stdout.split('\n').flatMap((line) => {
@@ -163,11 +163,25 @@ export async function withEnginePaused(action: () => Promise<void>): Promise<voi
   );
   const isOurs = (id: number): boolean =>
     id === process.pid || (processes.has(id) && isOurs(processes.get(id)!.parent));
-  const engines = [...processes].filter(([id, { command }]) => command.includes(ENGINE) && isOurs(id));
+  return [...processes].flatMap(([id, { command }]) => (command.includes(ENGINE) && isOurs(id) ? [id] : []));
+}
+
+/** How many of them there are. */
+export async function countEngines(): Promise<number> {
+  return (await enginesRunning()).length;
+}
+
+/** Does something while the engine's process gets no processor, as if a run took very long. */
+export async function withEnginePaused(action: () => Promise<void>): Promise<void> {
+  const engines = await enginesRunning();
   assert.ok(engines.length > 0, 'there is no engine');
   const signal = (name: NodeJS.Signals) => {
-    for (const [id] of engines) {
-      process.kill(id, name);
+    for (const id of engines) {
+      try {
+        process.kill(id, name);
+      } catch {
+        // It was ended meanwhile.
+      }
     }
   };
   signal('SIGSTOP');

@@ -15,7 +15,7 @@ import { newNode, OnnxError, type OnnxModel, readOnnx, writeOnnx } from '../../s
 import { addsBytesExactly, canMultiplyInt8, type Runtime } from '../../src/model/sessions';
 import { splitDecoder } from '../../src/model/split';
 import { ByteTokenizer } from '../../src/model/tokenizer';
-import { HUB_GPT2, HUB_MODEL, MODEL } from '../support/paths';
+import { HUB_GPT2, HUB_MODEL, MODEL, ROOT } from '../support/paths';
 
 const DECODER = join(HUB_MODEL, 'onnx', 'model.onnx');
 const OPTIONS = { provider: 'cpu', threads: 1, weights: 'quantized' } as const;
@@ -202,6 +202,22 @@ describe('a model of the hub', function () {
     // Blocks of 32 are filled up.
     assert.ok(Math.abs(q4.manifest.parameters - exact) < 3000, `${q4.manifest.parameters} with 4 bits`);
     assert.equal((await openModelFolder(HUB_GPT2)).manifest.contextWindow, 256);
+  });
+
+  it('needs no tokenizer_config.json, and a tokenizer that belongs to it', async () => {
+    await cp(HUB_MODEL, folder, { recursive: true });
+    await rm(join(folder, 'tokenizer_config.json'));
+    const opened = await openModelFolder(folder);
+    const text = await readFile(join(ROOT, 'README.md'), 'utf8');
+    const whole = await ByteTokenizer.load(await openModelFolder(HUB_MODEL));
+    assert.deepEqual((await ByteTokenizer.load(opened)).encode(text), whole.encode(text));
+    await cp(join(MODEL, 'tokenizer.json'), join(folder, 'tokenizer.json'));
+    const other = withPage(opened, await ByteTokenizer.load(opened));
+    await assert.rejects(
+      load(other, 'cpu'),
+      (error: ModelError) =>
+        error.code === 'model-invalid' && /has tokens that the model lacks/.test(error.message),
+    );
   });
 
   it('may be links to files elsewhere, as Hugging Face’s tools keep them', async () => {
