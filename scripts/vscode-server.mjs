@@ -318,13 +318,7 @@ export async function installExtension(file, { dataDir, extensionsDir }) {
     process.execPath,
     [
       join(serverRoot, 'out', 'server-main.js'),
-      '--accept-server-license-terms',
-      '--telemetry-level',
-      'off',
-      '--server-data-dir',
-      dataDir,
-      '--extensions-dir',
-      extensionsDir,
+      ...serverArguments(dataDir, extensionsDir),
       '--install-extension',
       file,
     ],
@@ -333,6 +327,23 @@ export async function installExtension(file, { dataDir, extensionsDir }) {
   if (code !== 0 || !/was successfully installed/.test(output)) {
     throw new Failure(`VS Code could not install ${file}:\n${output.trim()}`);
   }
+}
+
+/**
+ * The arguments that a server has in whatever it is started for.
+ * @param {string} dataDir
+ * @param {string} extensionsDir
+ */
+function serverArguments(dataDir, extensionsDir) {
+  return [
+    '--accept-server-license-terms',
+    '--telemetry-level',
+    'off',
+    '--server-data-dir',
+    dataDir,
+    '--extensions-dir',
+    extensionsDir,
+  ];
 }
 
 /** This process's environment, as far as it is meant for a server. */
@@ -404,13 +415,7 @@ export async function startServer(options) {
       String(port),
       '--connection-token',
       token,
-      '--accept-server-license-terms',
-      '--telemetry-level',
-      'off',
-      '--server-data-dir',
-      dataDir,
-      '--extensions-dir',
-      extensionsDir,
+      ...serverArguments(dataDir, extensionsDir),
     ],
     { cwd: serverRoot, env, stdio: 'pipe', detached: process.platform !== 'win32' },
   );
