@@ -1,4 +1,4 @@
-// Builds the bundles: the extension, the engine's child process, the panel's page and the command line.
+// Builds the bundles: the extension, the engine's child process, a thread for checks, the panel's page and the command line.
 import { mkdir, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import * as esbuild from 'esbuild';
@@ -35,6 +35,7 @@ const node = {
 const bundles = [
   { ...node, entryPoints: { extension: 'src/extension.ts' }, outdir },
   { ...node, entryPoints: { engine: 'src/engine/host.ts' }, outdir },
+  { ...node, entryPoints: { checks: 'src/model/checksWorker.ts' }, outdir },
   {
     ...node,
     entryPoints: { cli: 'src/cli/main.ts' },

@@ -13,7 +13,13 @@ const loaded = ['onnxruntime-node', 'onnxruntime-common'];
 async function bundledPackages() {
   const { metafile } = await esbuild.build({
     absWorkingDir: root,
-    entryPoints: ['src/extension.ts', 'src/engine/host.ts', 'src/cli/main.ts', 'webview/main.ts'],
+    entryPoints: [
+      'src/extension.ts',
+      'src/engine/host.ts',
+      'src/model/checksWorker.ts',
+      'src/cli/main.ts',
+      'webview/main.ts',
+    ],
     bundle: true,
     platform: 'node',
     mainFields: ['browser', 'module', 'main'],

@@ -1,15 +1,17 @@
 /** Which model folder `--model` means. */
 import { existsSync, readdirSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { hubName, locateModel } from '../model/found';
 import { InputError } from './input';
 
 /** The bundled default. */
 export const DEFAULT_MODEL = 'smollm2-135m-instruct';
 
 /**
- * @param choice an id, which is a folder's name in `models`, or the path of a folder; undefined for the default
+ * @param choice an id, which is a folder's name in `models`, a path, or the name of a model of Hugging Face's hub; undefined for the default
  * @param models the folder that holds the bundled models
- * @throws InputError when it is neither
+ * @throws InputError when there is no such model
  */
 export function modelFolder(choice: string | undefined, models: string): string {
   const bundled = join(models, choice ?? DEFAULT_MODEL);
@@ -20,8 +22,14 @@ export function modelFolder(choice: string | undefined, models: string): string 
   if (isPlainName && existsSync(join(bundled, 'surprisal.json'))) {
     return bundled;
   }
-  if (existsSync(choice)) {
-    return resolve(choice);
+  const path = locateModel(choice, process.cwd(), process.env, homedir());
+  if (existsSync(path)) {
+    return path;
+  }
+  if (hubName(choice)) {
+    throw new InputError(
+      `--model ${choice}: no such folder, and no such model of Hugging Face's hub on this computer (surprisal download ${choice})`,
+    );
   }
   const known = bundledModels(models).join(', ');
   throw new InputError(`--model ${choice}: no such folder, and no bundled model of that name (${known})`);

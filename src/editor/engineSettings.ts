@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineSettings } from '../engine/api';
+import { locateModel } from '../model/found';
 import { setting } from './configuration';
 
 /** The bundled model's folder in the extension. */
@@ -22,11 +23,8 @@ export function engineSettings(extensionPath: string, model = setting('model').t
   };
 }
 
-/** The absolute path of a model's folder, or of a file in it, as people write it: `~` is the home folder; a relative one begins at the workspace's first folder. */
-export function modelPath(folder: string): string {
-  if (folder === '~' || folder.startsWith('~/') || folder.startsWith('~\\')) {
-    return path.join(homedir(), folder.slice(1));
-  }
+/** The absolute path of a model's folder, or of a file in it, as people name it; a relative one begins at the workspace's first folder. */
+export function modelPath(choice: string): string {
   const base = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
-  return path.resolve(base ?? homedir(), folder);
+  return locateModel(choice, base ?? homedir(), process.env, homedir());
 }

@@ -3,6 +3,7 @@ export type ModelErrorCode =
   | 'model-missing'
   | 'model-invalid'
   | 'checksum'
+  | 'download'
   | 'device'
   | 'cache'
   | 'non-finite'

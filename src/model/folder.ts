@@ -1,10 +1,11 @@
 /** A model folder: its manifest and the proof that its files are what the manifest says. */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { join, normalize, posix, sep } from 'node:path';
+import { join, normalize, posix, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ModelError } from './errors';
+import { folderOf, repositoryOf } from './found';
 import { isHubModel, openHubModel } from './hub';
 
 /** Name of the manifest inside a model folder. */
@@ -140,6 +141,15 @@ export interface SplitGraphs {
  * @throws ModelError that names the file
  */
 export async function openModelFolder(path: string): Promise<ModelFolder> {
+  const root = path.endsWith('.onnx') ? folderOf(path) : path;
+  const repository = repositoryOf(root);
+  if (repository !== undefined && !existsSync(path)) {
+    throw new ModelError(
+      'model-missing',
+      `The model ${posix.join(repository, relative(root, path).replaceAll(sep, '/'))} is not on this computer.`,
+      'Download it (Surprisal: Download Model, or surprisal download), or choose another one.',
+    );
+  }
   if (!existsSync(join(path, MANIFEST)) && isHubModel(path)) {
     return openHubModel(path);
   }
@@ -368,10 +378,15 @@ async function checkSize(file: string, record: FileRecord): Promise<void> {
   }
 }
 
+/** Has a hash read a file, a part at a time. */
+export function addFile(hash: Hash, file: string): Promise<void> {
+  return pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+}
+
 async function checkSum(file: string, record: FileRecord): Promise<void> {
   const hash = createHash('sha256');
   try {
-    await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+    await addFile(hash, file);
   } catch (error) {
     throw new ModelError(
       'model-missing',

@@ -1,7 +1,7 @@
 /** Finds the models of Hugging Face's hub that are on this computer. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 
 /** The file that says of a folder what kind of model is in it. */
 export const CONFIG = 'config.json';
@@ -14,6 +14,8 @@ export interface FoundModel {
   readonly source: string;
   /** The ONNX file. */
   readonly path: string;
+  /** What names it: `owner/name/onnx/model.onnx` in the cache of Hugging Face's tools, whose paths change; else its path. */
+  readonly choice: string;
   /** Its size, with the files that its weights lie in. */
   readonly bytes: number;
 }
@@ -24,21 +26,31 @@ const WRITERS = /CausalLM|LMHead|ConditionalGeneration/;
 /** Forms that are named first, in this order: with all precision, then the usual others. */
 const ORDER = ['model.onnx', 'model_q4.onnx', 'model_fp16.onnx'];
 
+/** Whether a file's path in a model folder, with slashes, is where decoders lie. */
+export function isDecoderFile(file: string): boolean {
+  return /^(onnx\/)?model[^/]*\.onnx$/.test(file);
+}
+
+/** Sorts files of decoders, the one to take where none is named to the front. */
+export function byPreference(a: string, b: string): number {
+  const rank = (file: string) => {
+    const index = ORDER.indexOf(basename(file));
+    return index < 0 ? ORDER.length : index;
+  };
+  return rank(a) - rank(b) || (a < b ? -1 : 1);
+}
+
 /**
  * The ONNX files of decoders in a model folder, the one to take where none is named at the front.
  * @returns their paths; none where there is no such folder
  */
 export async function decodersIn(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for (const place of [join(folder, 'onnx'), folder]) {
-    const names = await readdir(place).catch(() => []);
-    found.push(...names.filter((name) => /^model.*\.onnx$/.test(name)).map((name) => join(place, name)));
+  for (const place of ['onnx', '']) {
+    const names = await readdir(join(folder, place)).catch(() => []);
+    found.push(...names.filter(isDecoderFile).map((name) => join(folder, place, name)));
   }
-  const rank = (file: string) => {
-    const index = ORDER.indexOf(basename(file));
-    return index < 0 ? ORDER.length : index;
-  };
-  return found.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  return found.sort(byPreference);
 }
 
 /** The model folder that an ONNX file belongs to: such files lie in it, or in its folder `onnx`. */
@@ -49,7 +61,7 @@ export function folderOf(onnx: string): string {
 }
 
 /** The repository whose state a folder is that Hugging Face's tools keep: `owner/name`, or `name`. */
-function repositoryOf(folder: string): string | undefined {
+export function repositoryOf(folder: string): string | undefined {
   return /models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+$/.exec(folder)?.[1].replace('--', '/');
 }
 
@@ -66,7 +78,13 @@ export async function modelsIn(folder: string): Promise<FoundModel[]> {
   const name = modelNameOf(folder);
   const source = repositoryOf(folder) ?? folder;
   return Promise.all(
-    (await decodersIn(folder)).map(async (path) => ({ name, source, path, bytes: await bytesOf(path) })),
+    (await decodersIn(folder)).map(async (path) => ({
+      name,
+      source,
+      path,
+      choice: path,
+      bytes: await bytesOf(path),
+    })),
   );
 }
 
@@ -89,35 +107,108 @@ async function bytesOf(path: string): Promise<number> {
 }
 
 /**
- * The folder in which Hugging Face's tools keep what they have fetched.
+ * The folder of Hugging Face's tools.
  * https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
  */
-export function huggingFaceCache(environment: NodeJS.ProcessEnv, home: string): string {
-  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = environment;
-  const cache =
-    HF_HUB_CACHE ||
-    HUGGINGFACE_HUB_CACHE ||
-    join(HF_HOME || join(XDG_CACHE_HOME || join(home, '.cache'), 'huggingface'), 'hub');
-  return cache.replace(/^~(?=$|[\\/])/, () => home);
+export function huggingFaceHome({ HF_HOME, XDG_CACHE_HOME }: NodeJS.ProcessEnv, home: string): string {
+  return atHome(HF_HOME || join(XDG_CACHE_HOME || join(home, '.cache'), 'huggingface'), home);
 }
 
-/** The models that Hugging Face's tools have fetched, in the order of their names: of each the state that was fetched last. */
+/** The folder in which they keep what they have fetched. */
+export function huggingFaceCache(environment: NodeJS.ProcessEnv, home: string): string {
+  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE } = environment;
+  const cache = HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE;
+  return cache ? atHome(cache, home) : join(huggingFaceHome(environment, home), 'hub');
+}
+
+/** A path that may begin with `~`. */
+function atHome(path: string, home: string): string {
+  return path.replace(/^~(?=$|[\\/])/, () => home);
+}
+
+/** The folder of a repository in the cache of Hugging Face's tools. */
+export function repositoryFolder(cache: string, repository: string): string {
+  return join(cache, `models--${repository.replace('/', '--')}`);
+}
+
+/** A model on the hub. */
+export interface HubName {
+  /** `owner/name` */
+  readonly repository: string;
+  /** The ONNX file in it, with slashes; undefined for the one that is taken where none is named. */
+  readonly file: string | undefined;
+}
+
+/** Understands `owner/name` and `owner/name/onnx/model_q4.onnx`. @returns undefined for anything else */
+export function hubName(choice: string): HubName | undefined {
+  const [, repository, file] = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:\/(.+))?$/.exec(choice) ?? [];
+  return repository === undefined || (file !== undefined && !isDecoderFile(file))
+    ? undefined
+    : { repository, file };
+}
+
+/**
+ * Finds a model that is named as people write it.
+ * @param choice a path, which may begin with `~` and with what it is relative to left out; or a model of the hub, as `hubName` has it,
+ *   which is looked up where Hugging Face's tools keep theirs
+ * @param base what a relative path begins in
+ * @returns the absolute path of a folder or a file. It need not be there; of a model of the hub it is then where it would be
+ */
+export function locateModel(
+  choice: string,
+  base: string,
+  environment: NodeJS.ProcessEnv,
+  home: string,
+): string {
+  const path = resolve(base, atHome(choice, home));
+  const name = hubName(choice);
+  return name && !existsSync(path) ? inCache(name, huggingFaceCache(environment, home)) : path;
+}
+
+/** Where a model of the hub is in the cache, or would be. */
+function inCache({ repository, file = '' }: HubName, cache: string): string {
+  const folder = repositoryFolder(cache, repository);
+  const [latest] = statesOf(folder).filter((state) => existsSync(join(state, file || CONFIG)));
+  return join(latest ?? join(folder, 'snapshots', MAIN), file);
+}
+
+/** The branch whose state a repository's is. */
+export const MAIN = 'main';
+
+/** The states of a repository that Hugging Face's tools keep: first that of its main branch, then from new to old. */
+function statesOf(repository: string): string[] {
+  const snapshots = join(repository, 'snapshots');
+  try {
+    const main = existsSync(join(repository, 'refs', MAIN))
+      ? readFileSync(join(repository, 'refs', MAIN), 'utf8').trim()
+      : '';
+    return readdirSync(snapshots)
+      .map((name) => ({ name, folder: join(snapshots, name) }))
+      .map(({ name, folder }) => {
+        const time = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+        return { folder, time: name === main ? Number.POSITIVE_INFINITY : time };
+      })
+      .sort((a, b) => b.time - a.time)
+      .map(({ folder }) => folder);
+  } catch {
+    return [];
+  }
+}
+
+/** The models that Hugging Face's tools have fetched, in the order of their names: of each form the state that is the newest. */
 export async function modelsInCache(cache: string): Promise<FoundModel[]> {
   const repositories = (await readdir(cache).catch(() => [])).filter((name) => name.startsWith('models--'));
   const found = await Promise.all(
     repositories.map(async (repository) => {
-      const snapshots = join(cache, repository, 'snapshots');
-      const main = await readFile(join(cache, repository, 'refs', 'main'), 'utf8').catch(() => '');
-      const states = await Promise.all(
-        (await readdir(snapshots).catch(() => [])).map(async (name) => {
-          const folder = join(snapshots, name);
-          const time = (await stat(folder).catch(() => undefined))?.mtimeMs ?? 0;
-          const models = await modelsIn(folder).catch(() => []);
-          return { models, time: name === main.trim() ? Number.POSITIVE_INFINITY : time };
-        }),
-      );
-      const [latest] = states.filter(({ models }) => models.length > 0).sort((a, b) => b.time - a.time);
-      return latest?.models ?? [];
+      const forms = new Map<string, FoundModel>();
+      for (const state of statesOf(join(cache, repository)).reverse()) {
+        for (const model of await modelsIn(state).catch(() => [])) {
+          const file = relative(state, model.path).replaceAll(sep, '/');
+          const choice = hubName(`${model.source}/${file}`) ? `${model.source}/${file}` : model.path;
+          forms.set(file, { ...model, choice });
+        }
+      }
+      return [...forms.values()].sort((a, b) => byPreference(a.path, b.path));
     }),
   );
   return found.flat().sort((a, b) => a.name.localeCompare(b.name));

@@ -10,10 +10,13 @@ import type { ModelFolder, ModelManifest } from './folder';
 import { CONFIG, decodersIn, folderOf, modelNameOf } from './found';
 import { ELEMENT, newNode, OnnxError, type OnnxModel, readOnnx, writeOnnx } from './onnxFile';
 import { type SplitDecoder, splitDecoder } from './split';
-import type { ByteTokenizer } from './tokenizer';
+import { ByteTokenizer } from './tokenizer';
 
 const ADVICE =
   'Choose another file of the model (model.onnx, model_q4.onnx …), or export it again as a decoder with keys and values (“text-generation-with-past”).';
+
+/** What a model is not without, beside its ONNX file. */
+const TEXT_FILES = [CONFIG, 'tokenizer.json'];
 
 /** Bytes of logits that the head has at once. */
 const LOGITS_AT_ONCE = 32e6;
@@ -70,27 +73,8 @@ export async function openHubModel(path: string): Promise<ModelFolder> {
   if (!(await stat(onnx).catch(() => undefined))?.isFile()) {
     throw new ModelError('model-missing', `There is no file ${onnx}.`, 'Choose a file that is there.');
   }
-  const [config, tokenizer] = await Promise.all(
-    [CONFIG, 'tokenizer.json'].map((name) => readJson(join(folder, name))),
-  );
-  let original: OnnxModel;
-  let decoder: SplitDecoder;
-  try {
-    original = readOnnx(onnx);
-    decoder = splitDecoder(original);
-  } catch (error) {
-    if (error instanceof OnnxError) {
-      throw new ModelError('model-invalid', `${onnx} ${error.message}.`, ADVICE);
-    }
-    if ((error as NodeJS.ErrnoException).code === undefined) {
-      throw error;
-    }
-    throw new ModelError(
-      'model-missing',
-      `${onnx} cannot be read: ${messageOf(error)}.`,
-      'Check its permissions, or get it again.',
-    );
-  }
+  const [config, tokenizer] = await Promise.all(TEXT_FILES.map((name) => readJson(join(folder, name))));
+  const { original, decoder } = readDecoder(onnx);
   const data = await DataFiles.of(onnx, original);
   const model = modelNameOf(folder);
   // The forms of a model give other numbers.
@@ -126,6 +110,54 @@ export async function openHubModel(path: string): Promise<ModelFolder> {
       isRoundedByRun: isRounding(original),
     },
   };
+}
+
+/**
+ * Reads an ONNX file and cuts it in two, without the weights.
+ * @throws ModelError when it cannot be read or is no decoder that can be run
+ */
+function readDecoder(onnx: string): { readonly original: OnnxModel; readonly decoder: SplitDecoder } {
+  try {
+    const original = readOnnx(onnx);
+    return { original, decoder: splitDecoder(original) };
+  } catch (error) {
+    if (error instanceof OnnxError) {
+      throw new ModelError('model-invalid', `${onnx} ${error.message}.`, ADVICE);
+    }
+    if ((error as NodeJS.ErrnoException).code === undefined) {
+      throw error;
+    }
+    throw new ModelError(
+      'model-missing',
+      `${onnx} cannot be read: ${messageOf(error)}.`,
+      'Check its permissions, or get it again.',
+    );
+  }
+}
+
+/**
+ * The names of the files that a decoder's weights lie in, relative to its folder.
+ * @throws ModelError when it cannot be read or is no decoder that can be run
+ */
+export function dataFilesOf(onnx: string): string[] {
+  return externalFiles(readDecoder(onnx).original);
+}
+
+function externalFiles({ initializers }: OnnxModel): string[] {
+  return [
+    ...new Set(initializers.flatMap(({ data }) => (data instanceof Uint8Array ? [] : (data.file ?? [])))),
+  ];
+}
+
+/**
+ * Checks what can be told of a model before its ONNX file is there: whether texts can be cut into its tokens, and what a text begins
+ * behind.
+ * @throws ModelError that says what is not so
+ */
+export async function checkTexts(folder: string): Promise<void> {
+  const [config, tokenizer] = await Promise.all(TEXT_FILES.map((name) => readJson(join(folder, name))));
+  separatorOf(tokenizer, config, Number.POSITIVE_INFINITY, join(folder, CONFIG));
+  new ByteTokenizer(tokenizer, {}, join(folder, 'tokenizer.json'));
 }
 
 /**
@@ -180,15 +212,9 @@ class DataFiles {
   ) {}
 
   /** @throws ModelError when one is not there */
-  static async of(onnx: string, { initializers }: OnnxModel): Promise<DataFiles> {
-    const names = new Set<string | undefined>([undefined]);
-    for (const { data } of initializers) {
-      if (!(data instanceof Uint8Array)) {
-        names.add(data.file);
-      }
-    }
+  static async of(onnx: string, model: OnnxModel): Promise<DataFiles> {
     const places = new Map<string | undefined, string>();
-    for (const name of names) {
+    for (const name of [undefined, ...externalFiles(model)]) {
       const file = name === undefined ? onnx : join(dirname(onnx), name);
       const place = isInside(dirname(onnx), file) ? await realpath(file).catch(() => undefined) : undefined;
       if (place === undefined || !(await stat(place)).isFile()) {

@@ -1,0 +1,317 @@
+/** Fetches a model from Hugging Face's hub, into the cache that Hugging Face's tools have for that. */
+import { createHash } from 'node:crypto';
+import { constants, existsSync } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, posix, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ModelError, messageOf } from './errors';
+import { addFile } from './folder';
+import { MAIN, repositoryFolder } from './found';
+import type { HubFile, HubForm, HubSite } from './hubSite';
+
+/** Times that a connection is tried again that brought nothing. */
+const MOST_RETRIES = 3;
+
+/** Milliseconds after which it is, for the first time; later ones double it. */
+const RETRY_AFTER = 1000;
+
+/** Milliseconds without a byte after which a connection is given up. */
+const STALLED_AFTER = 30_000;
+
+/** Looks at files before more of them are fetched for nothing. */
+export interface ModelChecks {
+  /** Rejects with a ModelError where a model cannot be used because of the configuration or the tokenizer in a folder. */
+  texts(folder: string): Promise<void>;
+  /** The names, relative to its folder, of the files that an ONNX file's weights are in; rejects with a ModelError where it cannot be run. */
+  dataFiles(onnx: string): Promise<string[]>;
+}
+
+/** How to download, and who hears about it. */
+export interface DownloadOptions {
+  /** The folder in which Hugging Face's tools keep what they have fetched. */
+  readonly cache: string;
+  readonly checks: ModelChecks;
+  /** Gives it up; what has been fetched stays, and need not be fetched again. */
+  readonly signal: AbortSignal;
+  /** Hears how many bytes are there, of how many. */
+  progress?(done: number, total: number): void;
+}
+
+/**
+ * Fetches a form of a model with all files that belong to it, each of which has its hash, or is not kept. What is there already, or a part of
+ * it, is not fetched again.
+ * @returns the path of the ONNX file
+ * @throws ModelError that says what was wrong, and where; what `signal` was aborted with
+ */
+export async function downloadModel(site: HubSite, form: HubForm, options: DownloadOptions): Promise<string> {
+  return new Download(site, form, options).run();
+}
+
+class Download {
+  readonly #site: HubSite;
+  readonly #form: HubForm;
+  readonly #options: DownloadOptions;
+  /** The repository's. */
+  readonly #folder: string;
+  readonly #blobs: string;
+  readonly #snapshot: string;
+  /** Bytes of the files that are there. */
+  #done = 0;
+  #total: number;
+
+  constructor(site: HubSite, form: HubForm, options: DownloadOptions) {
+    this.#site = site;
+    this.#form = form;
+    this.#options = options;
+    this.#folder = repositoryFolder(options.cache, form.repository);
+    this.#blobs = join(this.#folder, 'blobs');
+    this.#snapshot = join(this.#folder, 'snapshots', form.commit);
+    this.#total = form.bytes;
+  }
+
+  async run(): Promise<string> {
+    const { checks } = this.#options;
+    const { texts, file, files, repository } = this.#form;
+    try {
+      await mkdir(this.#blobs, { recursive: true });
+      await this.#needRoom();
+      for (const text of texts) {
+        await this.#fetch(text);
+        await this.#link(text);
+      }
+      await checks.texts(this.#snapshot);
+
+      const onnx = files.get(file)!;
+      await this.#fetch(onnx);
+      const names = await checks.dataFiles(this.#place(onnx));
+      const data = names.map((name) => {
+        const found = files.get(posix.join(posix.dirname(file), name));
+        if (!found) {
+          throw new ModelError(
+            'download',
+            `${repository} lacks ${name}, in which ${file} has its weights.`,
+            'Choose another form of the model.',
+          );
+        }
+        return found;
+      });
+      this.#total = [...texts, onnx, ...data].reduce((sum, { bytes }) => sum + bytes, 0);
+      for (const part of data) {
+        await this.#fetch(part);
+      }
+      // Only now, so that a model that is listed is whole.
+      for (const part of [...data, onnx]) {
+        await this.#link(part);
+      }
+      await mkdir(join(this.#folder, 'refs'), { recursive: true });
+      await writeFile(join(this.#folder, 'refs', MAIN), this.#form.commit);
+      return join(this.#snapshot, file);
+    } catch (error) {
+      throw this.#options.signal.aborted ? this.#options.signal.reason : problemOf(error, this.#folder);
+    }
+  }
+
+  /** @throws ModelError when the disk has no room for what is missing */
+  async #needRoom(): Promise<void> {
+    const { files, file, texts } = this.#form;
+    const wanted = new Set([...texts, ...[...files.values()].filter(({ path }) => path.startsWith(file))]);
+    let missing = 0;
+    for (const one of wanted) {
+      const there = (await sizeOf(this.#place(one))) ?? (await sizeOf(this.#partOf(one))) ?? 0;
+      missing += Math.max(0, one.bytes - there);
+    }
+    const { bavail, bsize } = await statfs(this.#blobs);
+    if (missing > bavail * bsize) {
+      const [needed, free] = [missing, bavail * bsize].map((bytes) => `${(bytes / 1e9).toFixed(1)} GB`);
+      throw new ModelError(
+        'download',
+        `${this.#form.repository} (${file}) takes ${needed} more, and ${free} are free in ${this.#folder}.`,
+        'Make room, choose a smaller form of the model, or another folder (HF_HOME).',
+      );
+    }
+  }
+
+  /** Where a file is, or will be. */
+  #place({ path, hash }: HubFile): string {
+    // Without links, as on Windows, a file lies where a link would.
+    const linked = join(this.#snapshot, path);
+    return existsSync(linked) ? linked : join(this.#blobs, hash.hex);
+  }
+
+  /** What there is of a file that is not whole. Not as Hugging Face's tools name it: they lock theirs. */
+  #partOf({ hash }: HubFile): string {
+    return join(this.#blobs, `${hash.hex}.surprisal-incomplete`);
+  }
+
+  async #fetch(file: HubFile): Promise<void> {
+    if ((await sizeOf(this.#place(file))) !== file.bytes) {
+      const part = this.#partOf(file);
+      await this.#fetchInto(part, file);
+      try {
+        await this.#keep(part, file);
+      } catch (error) {
+        // Another window may have fetched it as well, and been quicker.
+        if ((await sizeOf(this.#place(file))) !== file.bytes) {
+          throw error;
+        }
+      }
+    }
+    this.#done += file.bytes;
+    this.#report(0);
+  }
+
+  /** Takes a file that is whole, if it is what it should be. */
+  async #keep(part: string, file: HubFile): Promise<void> {
+    if ((await hashOf(part, file)) !== file.hash.hex) {
+      await rm(part, { force: true });
+      throw new ModelError(
+        'download',
+        `${file.path} of ${this.#form.repository} arrived damaged: its checksum is another.`,
+        'Try again.',
+      );
+    }
+    await rename(part, join(this.#blobs, file.hash.hex));
+  }
+
+  async #fetchInto(part: string, file: HubFile): Promise<void> {
+    // Not emptied: what is there is the beginning. Two that write it at once write the same.
+    const handle = await open(part, constants.O_RDWR | constants.O_CREAT);
+    try {
+      for (let retries = 0; ; ) {
+        const { size } = await handle.stat();
+        if (size > file.bytes) {
+          await handle.truncate(0);
+        } else if (size === file.bytes) {
+          return;
+        }
+        const from = size > file.bytes ? 0 : size;
+        try {
+          await this.#read(handle, file, from);
+        } catch (error) {
+          this.#options.signal.throwIfAborted();
+          retries = (await handle.stat()).size > from ? 0 : retries + 1;
+          if (!isPassing(error) || retries > MOST_RETRIES) {
+            throw error;
+          }
+          await delay(RETRY_AFTER * 2 ** retries, undefined, { signal: this.#options.signal });
+        }
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Reads the rest of a file, or all of it where the server has no parts. */
+  async #read(handle: FileHandle, file: HubFile, from: number): Promise<void> {
+    const stall = new AbortController();
+    const timer = setTimeout(
+      () => stall.abort(new Interrupted('nothing came for half a minute')),
+      STALLED_AFTER,
+    );
+    try {
+      const signal = AbortSignal.any([this.#options.signal, stall.signal]);
+      const response = await this.#site.open(this.#form, file.path, from, signal);
+      let position = response.status === 206 ? from : 0;
+      for await (const bytes of response.body ?? []) {
+        timer.refresh();
+        if (position + bytes.length > file.bytes) {
+          throw new Interrupted(`more than ${file.bytes} bytes came`);
+        }
+        await handle.write(bytes, 0, bytes.length, position);
+        position += bytes.length;
+        this.#report(position);
+      }
+      if (position < file.bytes) {
+        throw new Interrupted('the connection ended early');
+      }
+    } catch (error) {
+      stall.signal.throwIfAborted();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Puts a file to where the repository has it: a link, where the system has such. */
+  async #link(file: HubFile): Promise<void> {
+    const place = join(this.#snapshot, file.path);
+    const blob = join(this.#blobs, file.hash.hex);
+    if (existsSync(place)) {
+      return;
+    }
+    await mkdir(dirname(place), { recursive: true });
+    await rm(place, { force: true });
+    try {
+      await symlink(relative(dirname(place), blob), place);
+    } catch {
+      await rename(blob, place);
+    }
+  }
+
+  /** @param bytes that are there of the file that is being fetched */
+  #report(bytes: number): void {
+    const done = this.#done + bytes;
+    this.#total = Math.max(this.#total, done);
+    this.#options.progress?.(done, this.#total);
+  }
+}
+
+/** A connection that did not bring what it should have. */
+class Interrupted extends Error {}
+
+/** Whether it may be otherwise the next time. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof ModelError) {
+    // The hub's own words: it has no such file, or it is busy.
+    const { statusCode } = (error.cause ?? {}) as { readonly statusCode?: number };
+    return error.cause !== undefined && (statusCode === undefined || statusCode === 429 || statusCode >= 500);
+  }
+  return error instanceof Interrupted || (error as NodeJS.ErrnoException).syscall === undefined;
+}
+
+/** What was thrown, for users. */
+function problemOf(error: unknown, folder: string): unknown {
+  if (error instanceof ModelError) {
+    return error;
+  }
+  if (error instanceof Interrupted) {
+    return new ModelError(
+      'download',
+      `The download was interrupted: ${error.message}.`,
+      'Try again: it goes on where it ended.',
+      error,
+    );
+  }
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || code === undefined) {
+    return new ModelError(
+      'download',
+      `The download was interrupted (${messageOf((error as Error).cause ?? error)}).`,
+      'Try again: it goes on where it ended.',
+      error,
+    );
+  }
+  return code === 'ENOSPC'
+    ? new ModelError('download', `The disk of ${folder} is full.`, 'Make room, and try again.', error)
+    : new ModelError(
+        'download',
+        `${folder} cannot be written (${messageOf(error)}).`,
+        'Check its permissions, or choose another folder (HF_HOME).',
+        error,
+      );
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(() => undefined))?.size;
+}
+
+/** The hash of what there is, of the kind that is known of the file. */
+async function hashOf(path: string, { bytes, hash }: HubFile): Promise<string> {
+  const sum = createHash(hash.kind === 'git' ? 'sha1' : 'sha256');
+  if (hash.kind === 'git') {
+    // https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
+    sum.update(`blob ${bytes}\0`);
+  }
+  await addFile(sum, path);
+  return sum.digest('hex');
+}
