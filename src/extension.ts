@@ -1,16 +1,18 @@
 /** The extension's entry: wires the rooms, nothing else. */
 import * as vscode from 'vscode';
 import { Api, type SurprisalApi } from './editor/api';
+import { ModelChoice } from './editor/chooseModel';
 import { registerCommands } from './editor/commands';
 import { ModelComparison } from './editor/comparison';
 import { logUnusableSettings, onDidChangeSetting } from './editor/configuration';
 import { CurrentEditor } from './editor/current';
+import { ModelDownloads } from './editor/downloads';
 import { engineSettings } from './editor/engineSettings';
 import { Heatmap } from './editor/heatmap';
 import { HeatTypes } from './editor/heatTypes';
 import { TokenHover } from './editor/hover';
 import { IdleStop } from './editor/idle';
-import { CONTEXTS } from './editor/keys';
+import { COMMANDS, CONTEXTS } from './editor/keys';
 import { LegendView } from './editor/legend';
 import { Log } from './editor/log';
 import { Menu } from './editor/menu';
@@ -57,9 +59,30 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
     void vscode.commands.executeCommand('setContext', CONTEXTS.canPinPanel, canPin);
     void vscode.commands.executeCommand('setContext', CONTEXTS.canUnpinPanel, canUnpin);
   });
+  const configure = () => {
+    // A setting may change without its value: in a file that another one overrides.
+    const isOther = started.configure(settings());
+    if (isOther) {
+      scores.reset();
+    }
+    return isOther;
+  };
+  const downloads = new ModelDownloads(context.asAbsolutePath('dist/checks.cjs'), log);
+  const models = new ModelChoice({
+    downloads,
+    load: () => {
+      if (!configure() && started.state.kind === 'failed') {
+        void vscode.commands.executeCommand(COMMANDS.restartEngine);
+      }
+    },
+  });
   const comparing = new ModelComparison(
     started,
-    { settings: (model) => engineSettings(context.extensionPath, model), engine: newEngine },
+    {
+      settings: (model) => engineSettings(context.extensionPath, model),
+      engine: newEngine,
+      pick: (question) => models.pick(question),
+    },
     current,
     log,
   );
@@ -76,6 +99,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       engine: started,
       heatmap,
       current,
+      models,
       comparison: comparing,
       panels,
       legend,
@@ -83,12 +107,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       navigator,
       log,
     }),
-    onDidChangeSetting(['model', 'device', 'threads', 'weights', 'cache.size'], () => {
-      // A setting may change without its value: in a file that another one overrides.
-      if (started.configure(settings())) {
-        scores.reset();
-      }
-    }),
+    onDidChangeSetting(['model', 'device', 'threads', 'weights', 'cache.size'], configure),
     ...[
       idleStop,
       api,
@@ -96,6 +115,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       source,
       trainings,
       comparing,
+      downloads,
       legend,
       navigator,
       wholeProgress,

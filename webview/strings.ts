@@ -80,7 +80,6 @@ export const strings = {
   start: 'Start',
   phases: {
     starting: 'Starting the engine',
-    downloading: 'Downloading the model',
     loading: 'Loading the model',
   },
   starting: 'The model runs on this machine; nothing of your text leaves it.',

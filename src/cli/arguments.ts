@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { DEVICE_CHOICES, type DeviceChoice, MOST_THREADS, type WeightsChoice } from '../engine/protocol';
 import { WEIGHTS_CHOICES } from '../model/devices';
+import { type HubName, hubName } from '../model/found';
 
 export const FORMATS = ['text', 'json', 'csv', 'html'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -11,17 +12,20 @@ export const COMPARISON_FORMATS = ['text', 'json'] as const;
 export type ComparisonFormat = (typeof COMPARISON_FORMATS)[number];
 
 export const USAGE = `Usage: surprisal score FILE… [options]
-       surprisal compare FILE… --model ID|PATH --model ID|PATH … [options]
+       surprisal compare FILE… --model MODEL --model MODEL … [options]
+       surprisal download OWNER/NAME[/ONNX-FILE]
 
 score    Scores every token of the files by its surprisal under a local language model.
 compare  Scores the files with several models, and says by how many bits per byte they differ, and where. With one
          --model, that is compared with the bundled model. Formats: text, json.
+download Fetches a model from Hugging Face's hub, to where its own tools keep theirs, and prints what --model takes for it.
 
 "-" stands for standard input.
 
 Options:
   --format text|json|csv|html   what to write (default: text, a coloured heatmap)
-  --model ID|PATH               a model of the models folder, or any model folder or ONNX file of one
+  --model MODEL                 a model of the models folder, any model folder or ONNX file of one, or OWNER/NAME or
+                                OWNER/NAME/ONNX-FILE of Hugging Face's hub, where that was downloaded
   --device auto|cpu|webgpu|cuda|dml|coreml
                                 where to compute (default: auto)
   --threads N                   CPU threads (default: chosen by the number of cores)
@@ -42,6 +46,7 @@ Exit status: 0 scored; 1 something about an input, the model or the output is wr
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
+  | { readonly kind: 'download'; readonly model: HubName }
   | {
       readonly kind: 'compare';
       readonly files: readonly string[];
@@ -82,7 +87,7 @@ export function parseCommand(words: readonly string[]): Command {
   } catch (error) {
     throw new UsageError((error as Error).message.split(/\.\s|\.$/)[0]);
   }
-  const { values, positionals } = parsed;
+  const { values, positionals, tokens } = parsed;
   if (values.help) {
     return { kind: 'help' };
   }
@@ -93,8 +98,12 @@ export function parseCommand(words: readonly string[]): Command {
   if (verb === undefined) {
     throw new UsageError('no command given; try "surprisal score FILE"');
   }
+  if (verb === 'download') {
+    const option = tokens.find(({ kind }) => kind === 'option');
+    return download(files, option && 'rawName' in option ? option.rawName : undefined);
+  }
   if (verb !== 'score' && verb !== 'compare') {
-    throw new UsageError(`unknown command "${verb}"; the commands are "score" and "compare"`);
+    throw new UsageError(`unknown command "${verb}"; the commands are "score", "compare" and "download"`);
   }
   if (files.length === 0) {
     throw new UsageError('no file given; "-" stands for standard input');
@@ -137,9 +146,27 @@ export function parseCommand(words: readonly string[]): Command {
   };
 }
 
+function download(models: readonly string[], option: string | undefined): Command {
+  const [choice] = models;
+  if (models.length !== 1) {
+    throw new UsageError('download takes one model: OWNER/NAME, or OWNER/NAME/onnx/model_q4.onnx');
+  }
+  if (option !== undefined) {
+    throw new UsageError(`download takes no ${option}`);
+  }
+  const model = hubName(choice);
+  if (!model) {
+    throw new UsageError(
+      `"${choice}" is no model of Hugging Face's hub: OWNER/NAME, or OWNER/NAME/onnx/model_q4.onnx`,
+    );
+  }
+  return { kind: 'download', model };
+}
+
 function parse(words: readonly string[]) {
   return parseArgs({
     args: [...words],
+    tokens: true,
     allowPositionals: true,
     strict: true,
     options: {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { messageOf } from '../model/errors';
 import { type Command, parseCommand, USAGE, UsageError } from './arguments';
 import { compare } from './compare';
+import { fetchModel } from './download';
 import { comparisonJson, comparisonText } from './format/comparison';
 import { csvFormat } from './format/csv';
 import { htmlFormat } from './format/html';
@@ -15,7 +16,7 @@ import { readInput } from './input';
 import { Messages } from './messages';
 import { Output, OutputError } from './output';
 import type { Report } from './report';
-import { reportsOf, type Surroundings } from './scoring';
+import { reasonOf, reportsOf, type Surroundings } from './scoring';
 
 const EXIT_SCORED = 0;
 const EXIT_WRONG_INPUT = 1;
@@ -54,6 +55,19 @@ async function main(words: readonly string[]): Promise<number> {
       return score(command);
     case 'compare':
       return compareModels(command);
+    case 'download':
+      return download(command);
+  }
+}
+
+/** Fetches a model, and writes what names it. */
+async function download({ model }: Extract<Command, { kind: 'download' }>): Promise<number> {
+  try {
+    const choice = await fetchModel(model, process.env, messages);
+    return await statusOf(output.write([`${choice}\n`]));
+  } catch (error) {
+    messages.complain(reasonOf(error));
+    return EXIT_WRONG_INPUT;
   }
 }
 

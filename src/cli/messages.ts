@@ -25,13 +25,14 @@ export class Messages {
   }
 
   /**
-   * Shows how far a file is; only on a terminal.
+   * Shows how far a file or a model is; only on a terminal.
    * @param name the file's, as `nameOf` gives it
-   * @param done number of tokens scored, of `total`
+   * @param done how much is done, of `total`
+   * @param amounts the two as they are shown
    */
-  progress(name: string, done: number, total: number): void {
+  progress(name: string, done: number, total: number, amounts = `${done} of ${total} tokens`): void {
     if (this.stream.isTTY && done < total) {
-      const numbers = `: ${done} of ${total} tokens`;
+      const numbers = `: ${amounts}`;
       // A line that is wrapped could not be cleared.
       const room = (this.stream.columns || COLUMNS) - numbers.length - 1;
       this.stream.write(`${CLEAR_LINE}${ending(name, Math.max(1, room))}${numbers}`);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type EngineApi, EngineError } from '../engine/api';
 import { Engine } from '../engine/client';
-import type { DeviceChoice, WeightsChoice } from '../engine/protocol';
+import type { DeviceChoice, EngineProblem, WeightsChoice } from '../engine/protocol';
 import { messageOf } from '../model/errors';
 import { InputError, nameOf } from './input';
 import type { Messages } from './messages';
@@ -88,6 +88,11 @@ async function reportOf(
 }
 
 /** What was thrown, and what to do about it if that is known. */
-function reasonOf(error: unknown): string {
-  return error instanceof EngineError ? `${error.problem.message} ${error.problem.advice}` : messageOf(error);
+export function reasonOf(error: unknown): string {
+  const problem = error instanceof EngineError ? error.problem : error;
+  return isProblem(problem) ? `${problem.message} ${problem.advice}` : messageOf(problem);
+}
+
+function isProblem(problem: unknown): problem is Pick<EngineProblem, 'message' | 'advice'> {
+  return typeof (problem as EngineProblem | undefined)?.advice === 'string';
 }

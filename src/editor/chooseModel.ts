@@ -2,8 +2,10 @@
 import { homedir } from 'node:os';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { formatBytes } from '../loss/units';
 import { folderOf, huggingFaceCache, modelsIn, modelsInCache } from '../model/found';
 import { setting, writeSetting } from './configuration';
+import type { ModelDownloads } from './downloads';
 import { modelPath } from './engineSettings';
 
 const t = vscode.l10n.t;
@@ -11,18 +13,6 @@ const t = vscode.l10n.t;
 interface ModelItem extends vscode.QuickPickItem {
   /** The setting's new value; undefined if that was given up. */
   readonly value?: () => string | Thenable<string | undefined>;
-}
-
-/** Lets the user choose a model, and takes it. */
-export async function chooseModel(): Promise<void> {
-  const value = await pickModel({
-    title: t('Surprisal: Choose Model'),
-    placeHolder: t('Which model reads along'),
-    isOther: false,
-  });
-  if (value !== undefined) {
-    await writeSetting('model', value);
-  }
 }
 
 /** How to ask for a model. */
@@ -33,21 +23,75 @@ export interface ModelQuestion {
   readonly isOther: boolean;
 }
 
-/**
- * Shows the bundled model, those that are on this computer, and how to name another one.
- * @returns what `surprisal.model` is for the chosen one; undefined when none was
- */
-export async function pickModel({ title, placeHolder, isOther }: ModelQuestion): Promise<string | undefined> {
-  const chosen = await vscode.window.showQuickPick(items(title, isOther), {
-    title,
-    placeHolder,
-    matchOnDescription: true,
-    matchOnDetail: true,
-  });
-  return chosen?.value?.();
+/** What a model is chosen with. */
+export interface ModelChoiceTargets {
+  readonly downloads: ModelDownloads;
+  /** Loads what `surprisal.model` names, where that is there only now. */
+  load(): void;
 }
 
-async function items(title: string, isOther: boolean): Promise<ModelItem[]> {
+/** Lets the user choose a model: one that is on this computer, or on Hugging Face's hub. */
+export class ModelChoice {
+  readonly #downloads: ModelDownloads;
+  readonly #load: () => void;
+
+  constructor({ downloads, load }: ModelChoiceTargets) {
+    this.#downloads = downloads;
+    this.#load = load;
+  }
+
+  /** Lets the user choose a model, and takes it. */
+  async choose(): Promise<void> {
+    const value = await this.pick({
+      title: t('Surprisal: Choose Model'),
+      placeHolder: t('Which model reads along'),
+      isOther: false,
+    });
+    if (value !== undefined) {
+      await this.#take(value);
+    }
+  }
+
+  /** Fetches a model and offers to take it. @param choice what to fetch; without it, the user is asked */
+  async download(choice?: string): Promise<void> {
+    const value = await (choice === undefined ? this.#downloads.choose() : this.#downloads.fetch(choice));
+    if (value === undefined) {
+      return;
+    }
+    if (value === setting('model').trim()) {
+      await this.#take(value);
+      return;
+    }
+    const use = t('Use It');
+    if ((await vscode.window.showInformationMessage(t('{0} is on this computer now.', value), use)) === use) {
+      await this.#take(value);
+    }
+  }
+
+  /**
+   * Shows the bundled model, those that are on this computer, and how to get or name another one.
+   * @returns what `surprisal.model` is for the chosen one; undefined when none was
+   */
+  async pick({ title, placeHolder, isOther }: ModelQuestion): Promise<string | undefined> {
+    const chosen = await vscode.window.showQuickPick(items(title, isOther, this.#downloads), {
+      title,
+      placeHolder,
+      matchOnDescription: true,
+      matchOnDetail: true,
+    });
+    return chosen?.value?.();
+  }
+
+  async #take(value: string): Promise<void> {
+    if (value === setting('model').trim()) {
+      this.#load();
+    } else {
+      await writeSetting('model', value);
+    }
+  }
+}
+
+async function items(title: string, isOther: boolean, downloads: ModelDownloads): Promise<ModelItem[]> {
   const current = setting('model').trim();
   const path = current === '' ? undefined : modelPath(current);
   const beside = path === undefined ? [] : await modelsIn(path.endsWith('.onnx') ? folderOf(path) : path);
@@ -71,17 +115,22 @@ async function items(title: string, isOther: boolean): Promise<ModelItem[]> {
   if (isOther && taken !== undefined) {
     found.delete(taken);
   }
-  const others = Array.from(found.values(), ({ name, source, path: value, bytes }) => ({
-    label: marked(name, value === taken),
-    description: t('{0}, {1}', basename(value), formatBytes(bytes)),
+  const others = Array.from(found.values(), ({ name, source, path: file, choice, bytes }) => ({
+    label: marked(name, file === taken),
+    description: t('{0}, {1}', basename(file), formatBytes(bytes)),
     detail: source,
-    value: () => value,
+    value: () => choice,
   }));
   return [
     ...(isOther && taken === undefined ? [] : [bundled]),
     ...own,
     ...(others.length > 0 ? [separator(t('On this computer')), ...others] : []),
     separator(t('Another one')),
+    {
+      label: t('$(cloud-download) Download a Model'),
+      detail: t('One of Hugging Face\u2019s hub; it is searched for there'),
+      value: () => downloads.choose(),
+    },
     {
       label: t('$(folder-opened) Choose a Folder'),
       detail: t('One with config.json, tokenizer.json and ONNX files, or one that was made for Surprisal'),
@@ -99,13 +148,6 @@ async function items(title: string, isOther: boolean): Promise<ModelItem[]> {
 async function ask(options: vscode.OpenDialogOptions): Promise<string | undefined> {
   const chosen = await vscode.window.showOpenDialog({ ...options, openLabel: t('Choose') });
   return chosen?.[0]?.fsPath;
-}
-
-/** A size as file managers show it. */
-function formatBytes(bytes: number): string {
-  return bytes < 1e9
-    ? t('{0} MB', Math.max(1, Math.round(bytes / 1e6)))
-    : t('{0} GB', (bytes / 1e9).toFixed(1));
 }
 
 function separator(label: string): ModelItem {

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import { messageOf } from '../model/errors';
 import type { ExplainerPanels } from '../panel/panels';
-import { chooseModel } from './chooseModel';
+import type { ModelChoice } from './chooseModel';
 import type { ModelComparison } from './comparison';
 import type { CurrentEditor } from './current';
 import { COMMANDS } from './keys';
@@ -22,6 +22,7 @@ export interface CommandTargets {
   readonly engine: EngineApi;
   readonly heatmap: HeatmapSwitch;
   readonly current: CurrentEditor;
+  readonly models: ModelChoice;
   readonly comparison: ModelComparison;
   readonly panels: ExplainerPanels;
   readonly legend: LegendView;
@@ -32,7 +33,7 @@ export interface CommandTargets {
 
 /** Registers all commands. */
 export function registerCommands(targets: CommandTargets): vscode.Disposable {
-  const { extension, engine, heatmap, comparison, panels, legend, menu, navigator, log } = targets;
+  const { extension, engine, heatmap, models, comparison, panels, legend, menu, navigator, log } = targets;
   const handlers: Record<string, (...parameters: never[]) => unknown> = {
     [COMMANDS.toggleHeatmap]: () => heatmap.turn(!heatmap.on),
     [COMMANDS.turnOffHeatmap]: () => heatmap.turn(false),
@@ -42,7 +43,9 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.unpinPanel]: () => panels.pin(false),
     [COMMANDS.showLegend]: () => legend.show(),
     [COMMANDS.showMenu]: () => menu.show(),
-    [COMMANDS.chooseModel]: () => chooseModel(),
+    [COMMANDS.chooseModel]: () => models.choose(),
+    [COMMANDS.downloadModel]: (choice?: unknown) =>
+      models.download(typeof choice === 'string' ? choice : undefined),
     [COMMANDS.compareModels]: () => comparison.compare(),
     [COMMANDS.showDifferences]: () => comparison.showLines(),
     [COMMANDS.clearComparison]: () => comparison.clear(),

@@ -7,7 +7,7 @@ import { lossesByLine, mostDifferent, pairedDifference } from '../loss/compariso
 import { messageOf } from '../model/errors';
 import { lineStarts } from '../text/lines';
 import { comparisonColourId } from '../text/palette';
-import { pickModel } from './chooseModel';
+import type { ModelQuestion } from './chooseModel';
 import { onDidCloseDocument } from './closing';
 import { type Compared, comparisonSentence, differenceText } from './comparisonText';
 import { onDidChangeSetting, setting } from './configuration';
@@ -30,6 +30,8 @@ export interface OtherModels {
   /** The settings with which the model in use runs, but for another model, as `surprisal.model` names it. */
   settings(model: string): EngineSettings;
   engine(settings: EngineSettings): EngineApi;
+  /** Lets the user choose one. @returns what `surprisal.model` is for it; undefined when none was */
+  pick(question: ModelQuestion): Promise<string | undefined>;
 }
 
 /** A comparison that is shown. */
@@ -115,7 +117,7 @@ export class ModelComparison implements vscode.Disposable {
       void vscode.window.showInformationMessage(t('There is no text to compare models on.'));
       return;
     }
-    const model = await pickModel({
+    const model = await this.#others.pick({
       title: t('Surprisal: Compare Models'),
       placeHolder: t('With which model'),
       isOther: true,

@@ -82,6 +82,7 @@ export const COMMANDS = {
   showLegend: 'surprisal.showLegend',
   showMenu: 'surprisal.showMenu',
   chooseModel: 'surprisal.chooseModel',
+  downloadModel: 'surprisal.downloadModel',
   compareModels: 'surprisal.compareModels',
   showDifferences: 'surprisal.showDifferences',
   clearComparison: 'surprisal.clearComparison',

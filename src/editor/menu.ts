@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import type { DeviceInfo } from '../engine/protocol';
 import { formatCount, INFORMATION_UNITS, type InformationUnit } from '../loss/units';
+import { hubName } from '../model/found';
 import type { ModelComparison } from './comparison';
 import { comparisonSentence } from './comparisonText';
 import { setting, writeSetting } from './configuration';
@@ -191,10 +192,18 @@ export class Menu {
         run: () => this.#showReasons(device, degraded),
       });
     }
+    const named = setting('model').trim();
+    if (engine.kind === 'failed' && engine.problem.code === 'model-missing' && hubName(named)) {
+      items.push({
+        label: t('$(cloud-download) Download {0}', named),
+        detail: t('From Hugging Face\u2019s hub'),
+        run: () => vscode.commands.executeCommand(COMMANDS.downloadModel, named),
+      });
+    }
     items.push(
       command(
         t('$(package) Choose Model'),
-        t('The bundled one, or another one that is on this computer'),
+        t('The bundled one, another one that is on this computer, or one to download'),
         COMMANDS.chooseModel,
       ),
       ...this.#comparisons(),

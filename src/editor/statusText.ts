@@ -98,10 +98,6 @@ function saying(input: StatusInput, t: Translate): Saying {
   if (standing?.kind === 'failed') {
     return failure(standing.message, standing.advice, t);
   }
-  if (engine.kind === 'downloading') {
-    const share = percent(engine.done, engine.total);
-    return busy(t('downloading {0}', share), t('Downloading {0}: {1}', engine.model, share));
-  }
   if (engine.kind === 'starting') {
     return busy(t('starting'), t('The model\u2019s process is starting'));
   }

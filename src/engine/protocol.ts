@@ -63,7 +63,6 @@ export interface EngineProblem {
 export type EngineState =
   | { readonly kind: 'off' }
   | { readonly kind: 'starting' }
-  | { readonly kind: 'downloading'; readonly model: string; readonly done: number; readonly total: number }
   | { readonly kind: 'loading'; readonly model: string }
   | {
       readonly kind: 'ready';

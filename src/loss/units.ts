@@ -129,6 +129,12 @@ export function formatCount(count: number): string {
   return COUNT_FORMAT.format(finite(count));
 }
 
+/** A size as file managers show it: "0.1 MB", "312 MB", "1.4 GB". */
+export function formatBytes(bytes: number): string {
+  const megabytes = bytes / 1e6;
+  return bytes < 1e9 ? `${megabytes.toFixed(megabytes < 9.95 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
 function finite(value: number): number {
   if (!Number.isFinite(value)) {
     throw new RangeError(`${value} cannot be shown as a number`);

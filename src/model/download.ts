@@ -47,6 +47,16 @@ export async function downloadModel(site: HubSite, form: HubForm, options: Downl
   return new Download(site, form, options).run();
 }
 
+/** Whether a form is in the cache already, in the state that the hub has. */
+export function isFetched(form: HubForm, cache: string): boolean {
+  return existsSync(join(snapshotOf(form, cache), form.file));
+}
+
+/** The folder of a repository's state. */
+function snapshotOf({ repository, commit }: HubForm, cache: string): string {
+  return join(repositoryFolder(cache, repository), 'snapshots', commit);
+}
+
 class Download {
   readonly #site: HubSite;
   readonly #form: HubForm;
@@ -65,7 +75,7 @@ class Download {
     this.#options = options;
     this.#folder = repositoryFolder(options.cache, form.repository);
     this.#blobs = join(this.#folder, 'blobs');
-    this.#snapshot = join(this.#folder, 'snapshots', form.commit);
+    this.#snapshot = snapshotOf(form, options.cache);
     this.#total = form.bytes;
   }
 

@@ -255,7 +255,7 @@ export class HubSite {
     return new ModelError(
       'download',
       `${this.host} cannot be reached (${why}).`,
-      'Check the network and the proxy, and try again; what is there already is not fetched again.',
+      'Check the network and the proxy, and try again.',
       error,
     );
   }

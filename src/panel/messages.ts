@@ -182,13 +182,7 @@ export type PanelStatus =
     }
   /** The engine is off. */
   | { readonly kind: 'off' }
-  /** `progress` is a share from 0 to 1, where it is known. */
-  | {
-      readonly kind: 'starting';
-      readonly phase: 'starting' | 'downloading' | 'loading';
-      readonly model?: string;
-      readonly progress?: number;
-    }
+  | { readonly kind: 'starting'; readonly phase: 'starting' | 'loading'; readonly model?: string }
   | { readonly kind: 'scoring'; readonly done: number; readonly total: number }
   | { readonly kind: 'failed'; readonly message: string; readonly advice: string }
   | { readonly kind: 'ready' };

@@ -358,10 +358,6 @@ function statusOf({ document, engine }: PanelInput): PanelStatus {
       return { kind: 'off' };
     case 'starting':
       return { kind: 'starting', phase: 'starting' };
-    case 'downloading': {
-      const progress = engine.total > 0 && { progress: engine.done / engine.total };
-      return { kind: 'starting', phase: 'downloading', model: engine.model, ...progress };
-    }
     case 'loading':
       return { kind: 'starting', phase: 'loading', model: engine.model };
     case 'ready':

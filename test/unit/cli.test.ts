@@ -9,7 +9,10 @@ import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import type { Comparison } from '../../src/cli/compare';
 import type { Report } from '../../src/cli/report';
+import { HubServer } from '../support/hubServer';
 import { CLI, DEMO, ENGINE_HOST, HUB_MODEL, ROOT, TINY_MODEL } from '../support/paths';
+
+const ON_CPU = ['--device', 'cpu'];
 
 interface Outcome {
   readonly status: number | null;
@@ -405,7 +408,6 @@ describe('surprisal score, when something fails', function () {
 describe('surprisal compare', function () {
   this.timeout(60_000);
 
-  const ON_CPU = ['--device', 'cpu'];
   const same = join(HUB_MODEL, 'onnx', 'model.onnx');
   const rough = join(HUB_MODEL, 'onnx', 'model_q4.onnx');
   const files = [join(DEMO, 'statistics.py'), join(DEMO, 'origin.md')];
@@ -533,5 +535,69 @@ describe('surprisal compare', function () {
     assert.equal(unknown.status, 1);
     oneLine(unknown.error);
     assert.match(unknown.error, /--model nowhere: no such folder/);
+  });
+});
+
+describe('surprisal download', function () {
+  this.timeout(60_000);
+  let hub: HubServer;
+  let home: string;
+
+  before(async () => {
+    hub = await HubServer.start();
+    await hub.add('someone/small-llama', HUB_MODEL);
+    await hub.add('someone/one-form', HUB_MODEL, {
+      without: ['model.onnx', 'model_fp16.onnx', 'model_quantized.onnx'].map((name) => `onnx/${name}`),
+    });
+    home = await mkdtemp(join(tmpdir(), 'surprisal-hub-'));
+  });
+  after(async () => {
+    await hub.close();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  const here = () => ({ environment: { HF_ENDPOINT: hub.address, HF_HOME: home } });
+
+  it('fetches a form of a model, which can be named then', async () => {
+    const name = 'someone/small-llama/onnx/model_q4.onnx';
+    const missing = await surprisal(['score', '-', '--model', name], 'text', here());
+    assert.equal(missing.status, 1);
+    oneLine(missing.error);
+    assert.match(missing.error, new RegExp(`not? .*on this computer \\(surprisal download ${name}\\)`));
+
+    const fetched = await surprisal(['download', name], '', here());
+    assert.deepEqual(fetched, { status: 0, out: `${name}\n`, error: '' });
+    const [byName, byPath] = await Promise.all(
+      [name, join(HUB_MODEL, 'onnx', 'model_q4.onnx')].map((model) =>
+        surprisal(['score', '-', '--model', model, '--format', 'json', ...ON_CPU], 'Some text.', here()),
+      ),
+    );
+    assert.equal(byName.status, 0, byName.error);
+    const [named, known]: Report[] = [byName, byPath].map(({ out }) => JSON.parse(out));
+    assert.equal(named.model.id, 'small-llama (model_q4.onnx)');
+    assert.deepEqual(named.tokens, known.tokens);
+  });
+
+  it('takes the only form, and asks which one of several', async () => {
+    const one = await surprisal(['download', 'someone/one-form'], '', here());
+    assert.deepEqual(one, { status: 0, out: 'someone/one-form/onnx/model_q4.onnx\n', error: '' });
+    const several = await surprisal(['download', 'someone/small-llama'], '', here());
+    assert.equal(several.status, 1);
+    oneLine(several.error);
+    assert.match(
+      several.error,
+      /several forms; name one of them: someone\/small-llama\/onnx\/model\.onnx \(0\.7 MB\), .*model_q4\.onnx \(0\.4 MB\)/,
+    );
+    const other = await surprisal(['download', 'someone/small-llama/onnx/model_q8.onnx'], '', here());
+    assert.equal(other.status, 1);
+    assert.match(other.error, /has no onnx\/model_q8\.onnx, but someone\/small-llama\/onnx\/model\.onnx/);
+  });
+
+  it('says what there is not', async () => {
+    const { status, out, error } = await surprisal(['download', 'someone/none'], '', here());
+    assert.equal(status, 1);
+    assert.equal(out, '');
+    oneLine(error);
+    assert.match(error, /has no model someone\/none that anybody may read\. Check its name\./);
   });
 });

@@ -68,6 +68,18 @@ describe('command line arguments', () => {
     refuses('score a --model x --model y'.split(' '), '"compare" takes several');
   });
 
+  it('understands a download', () => {
+    assert.deepEqual(parseCommand(['download', 'a/b/onnx/model_q4.onnx']), {
+      kind: 'download',
+      model: { repository: 'a/b', file: 'onnx/model_q4.onnx' },
+    });
+    refuses(['download'], 'one model');
+    refuses(['download', 'a/b', 'c/d'], 'one model');
+    refuses(['download', './b/c.onnx'], '"./b/c.onnx" is no model of Hugging Face');
+    refuses('download a/b --format json'.split(' '), 'no --format');
+    assert.equal(parseCommand(['download', '--help']).kind, 'help');
+  });
+
   it('knows help and version', () => {
     assert.equal(parseCommand(['--help']).kind, 'help');
     assert.equal(parseCommand(['score', '-h']).kind, 'help');

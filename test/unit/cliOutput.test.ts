@@ -73,8 +73,12 @@ describe('command line messages', () => {
     messages.progress('folder/of/many/things.txt', 5, 10);
     messages.complain('wrong');
     messages.progress('a.txt', 10, 10);
+    messages.progress('a/b', 1, 2, '1 of 2 MB');
     messages.clearProgress();
-    assert.equal(shown(), '\r\x1b[K…y/things.txt: 5 of 10 tokens\r\x1b[Ksurprisal: wrong\n');
+    assert.equal(
+      shown(),
+      '\r\x1b[K…y/things.txt: 5 of 10 tokens\r\x1b[Ksurprisal: wrong\n\r\x1b[Ka/b: 1 of 2 MB\r\x1b[K',
+    );
   });
 
   it('goes on when nobody reads the messages', async () => {

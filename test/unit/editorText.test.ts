@@ -122,10 +122,6 @@ describe('status bar', () => {
   it('shows every state of the engine', () => {
     const of = (engine: EngineState) => statusText(input(scored, engine), english);
     assert.equal(of({ kind: 'starting' }).text, '$(loading~spin) starting');
-    assert.equal(
-      of({ kind: 'downloading', model: 'M', done: 1, total: 4 }).text,
-      '$(loading~spin) downloading 25%',
-    );
     assert.equal(of({ kind: 'loading', model: 'M' }).text, '$(loading~spin) loading model');
     assert.equal(of({ ...ready, degraded: 'The GPU failed.' }).text, '$(warning) 3.42 bits/token');
     assert.deepEqual(of({ ...ready, degraded: 'The GPU failed.' }).details, ['The GPU failed.']);

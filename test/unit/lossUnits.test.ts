@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { HEAT_BIN_COUNT, HEAT_BINS, HEAT_EDGES_BITS, heatOf } from '../../src/loss/heat';
 import { lossShareOfTop, mostSurprising } from '../../src/loss/statistics';
 import {
+  formatBytes,
   formatCount,
   formatProbability,
   formatSurprisal,
@@ -75,6 +76,14 @@ describe('loss: units', () => {
     assert.equal(formatCount(49_152), '49,152');
     assert.equal(formatCount(7), '7');
     assert.throws(() => formatCount(Number.NaN), RangeError);
+  });
+
+  it('sizes', () => {
+    assert.equal(formatBytes(12_300), '0.0 MB');
+    assert.equal(formatBytes(420_000), '0.4 MB');
+    assert.equal(formatBytes(9_960_000), '10 MB');
+    assert.equal(formatBytes(311_700_000), '312 MB');
+    assert.equal(formatBytes(1_430_000_000), '1.4 GB');
   });
 });
 

@@ -447,10 +447,6 @@ describe('panel: the state', () => {
       phase: 'loading',
       model: 'M',
     });
-    assert.deepEqual(
-      state({ kind: 'downloading', model: 'M', done: 1, total: 4 }, documentOf(undefined)).status,
-      { kind: 'starting', phase: 'downloading', model: 'M', progress: 0.25 },
-    );
     assert.deepEqual(state({ kind: 'failed', problem }).status, {
       kind: 'failed',
       message: 'bad file',

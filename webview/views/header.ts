@@ -93,7 +93,7 @@ function progressOf({ status, token }: PanelState): { done: number | undefined; 
     };
   }
   if (token && status.kind === 'starting') {
-    return { done: status.progress, label: strings.phases[status.phase] };
+    return { done: undefined, label: strings.phases[status.phase] };
   }
   return { done: undefined, label: '' };
 }

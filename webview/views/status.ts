@@ -1,6 +1,6 @@
 /** What the page shows instead of numbers: nothing to explain, something under way, something wrong. */
 import type { FromPage, PanelState } from '../../src/panel/messages';
-import { html, setAttribute, setProperty, setShown, setText, svg } from '../dom';
+import { html, setShown, setText, svg } from '../dom';
 import { strings } from '../strings';
 import { button, progressRing } from '../toolkit';
 import type { Host, View } from '../view';
@@ -11,8 +11,6 @@ interface Notice {
   readonly message: string;
   readonly advice?: string;
   readonly action?: Action;
-  /** How far it is, from 0 to 1, where that is known. */
-  readonly progress?: number | undefined;
 }
 
 /** A button, and what it asks the extension for. */
@@ -37,20 +35,6 @@ export function makeStatus(host: Host): View {
   const title = html('h2', { class: 'status-title', test: 'status-title' });
   const message = html('p', { class: 'status-message', test: 'status' });
   const advice = html('p', { class: 'status-advice quiet', test: 'advice' });
-  const bar = html('div', { class: 'progress-bar' });
-  const track = html(
-    'div',
-    {
-      class: 'progress-track status-progress',
-      attributes: {
-        role: 'progressbar',
-        'aria-label': strings.progress,
-        'aria-valuemin': '0',
-        'aria-valuemax': '100',
-      },
-    },
-    bar,
-  );
   let action: Action | undefined;
   const act = button('', () => {
     if (action) {
@@ -64,7 +48,6 @@ export function makeStatus(host: Host): View {
     picture,
     title,
     message,
-    track,
     advice,
     act,
   );
@@ -82,9 +65,6 @@ export function makeStatus(host: Host): View {
       warning.classList.toggle('away', notice.kind !== 'problem');
       setText(title, notice.title);
       setText(message, notice.message);
-      setShown(track, notice.progress !== undefined);
-      setProperty(bar, '--share', notice.progress ?? 0);
-      setAttribute(track, 'aria-valuenow', String(Math.round(100 * (notice.progress ?? 0))));
       setText(advice, notice.advice ?? '');
       setShown(advice, Boolean(notice.advice));
       action = notice.action;
@@ -132,7 +112,7 @@ function noticeOf({ status, token }: PanelState): Notice | undefined {
   }
   if (status.kind === 'starting') {
     const message = status.model === undefined ? strings.starting : strings.modelName(status.model);
-    return { kind: 'busy', title: strings.phases[status.phase], message, progress: status.progress };
+    return { kind: 'busy', title: strings.phases[status.phase], message };
   }
   return status.kind === 'scoring' && status.total > 0
     ? { kind: 'busy', title: strings.waitingTitle, message: strings.waiting }

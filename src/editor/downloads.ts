@@ -1,0 +1,290 @@
+/** Fetches models from Hugging Face's hub for the user: finds one, asks for its form, and shows how far it is. */
+import { homedir } from 'node:os';
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { formatBytes, formatCount } from '../loss/units';
+import { checksBeside } from '../model/checks';
+import { downloadModel, isFetched } from '../model/download';
+import { ModelError, messageOf } from '../model/errors';
+import { hubName, huggingFaceCache } from '../model/found';
+import { type HubForm, type HubModel, HubSite } from '../model/hubSite';
+import type { Log } from './log';
+
+const t = vscode.l10n.t;
+
+/** Milliseconds without a key after which what was typed is searched for. */
+const SEARCH_AFTER = 300;
+
+/** Milliseconds between two reports of how far a download is. */
+const REPORT_EVERY = 200;
+
+interface ModelItem extends vscode.QuickPickItem {
+  /** What to fetch; undefined where the line only says something. */
+  readonly repository?: string;
+}
+
+interface FormItem extends vscode.QuickPickItem {
+  readonly form: HubForm;
+}
+
+/** The downloads of models. */
+export class ModelDownloads implements vscode.Disposable {
+  readonly #site = new HubSite(process.env, homedir());
+  readonly #checks: ReturnType<typeof checksBeside>;
+  readonly #log: Log;
+  readonly #running = new Set<AbortController>();
+
+  /** @param checks the script of the thread that looks at what was fetched */
+  constructor(checks: string, log: Log) {
+    this.#checks = checksBeside(checks);
+    this.#log = log;
+  }
+
+  /**
+   * Lets the user search for a model and choose one of its forms, and fetches it.
+   * @returns what `surprisal.model` is for it; undefined when that was given up or failed, which the user was told
+   */
+  async choose(): Promise<string | undefined> {
+    const repository = await this.#search();
+    return repository === undefined ? undefined : this.fetch(repository);
+  }
+
+  /**
+   * Fetches a model.
+   * @param choice `owner/name`, whose forms the user is asked about, or one of them: `owner/name/onnx/model_q4.onnx`
+   * @returns as `choose` does
+   */
+  async fetch(choice: string): Promise<string | undefined> {
+    for (;;) {
+      try {
+        const form = await this.#form(choice);
+        return form && (await this.#download(form));
+      } catch (error) {
+        const said = error instanceof ModelError ? `${error.message} ${error.advice}` : messageOf(error);
+        this.#log.error(said);
+        // What is wrong with a model is so the next time as well.
+        const isPassing = !(error instanceof ModelError) || error.code === 'download';
+        const again = t('Try Again');
+        if ((await vscode.window.showErrorMessage(said, ...(isPassing ? [again] : []))) !== again) {
+          return undefined;
+        }
+      }
+    }
+  }
+
+  dispose(): void {
+    for (const stop of this.#running) {
+      stop.abort();
+    }
+  }
+
+  /** @returns `owner/name`; undefined when none was chosen */
+  #search(): Promise<string | undefined> {
+    const pick = vscode.window.createQuickPick<ModelItem>();
+    pick.title = title();
+    pick.placeholder = t(
+      'What you type is searched for on {0}: words of a name, or owner/name',
+      this.#site.host,
+    );
+    // The hub has found what fits.
+    pick.matchOnDescription = true;
+    let stop = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const search = async () => {
+      stop.abort();
+      stop = new AbortController();
+      const { signal } = stop;
+      const words = pick.value.trim();
+      pick.busy = true;
+      let items: ModelItem[];
+      try {
+        items = modelItems(words, await this.#site.search(words, signal));
+      } catch (error) {
+        items = [{ label: `$(error) ${messageOf(error)}`, detail: t('Press Enter to try again') }];
+        if (!signal.aborted) {
+          this.#log.error(messageOf(error));
+        }
+      }
+      if (!signal.aborted) {
+        pick.items = items.map((item) => ({ ...item, alwaysShow: true }));
+        pick.busy = false;
+      }
+    };
+    return new Promise<string | undefined>((resolve) => {
+      pick.onDidChangeValue(() => {
+        clearTimeout(timer);
+        timer = setTimeout(search, SEARCH_AFTER);
+      });
+      pick.onDidAccept(() => {
+        const [item] = pick.selectedItems;
+        if (item?.repository !== undefined) {
+          resolve(item.repository);
+          pick.hide();
+        } else if (item) {
+          void search();
+        }
+      });
+      pick.onDidHide(() => {
+        clearTimeout(timer);
+        stop.abort();
+        pick.dispose();
+        resolve(undefined);
+      });
+      pick.show();
+      void search();
+    });
+  }
+
+  /**
+   * @returns undefined when none was chosen
+   * @throws ModelError when the hub has no such model
+   */
+  async #form(choice: string): Promise<HubForm | undefined> {
+    const { repository, file } = hubName(choice) ?? { repository: choice, file: undefined };
+    const stop = new AbortController();
+    try {
+      const forms = this.#site.forms(repository, stop.signal);
+      if (file === undefined) {
+        const items: Promise<FormItem[]> = forms.then((found) => found.map(formItem));
+        const chosen = await vscode.window.showQuickPick(items, {
+          title: title(),
+          placeHolder: t('Which form of {0}', repository),
+          matchOnDescription: true,
+        });
+        return chosen?.form;
+      }
+      const named = (await forms).find((form) => form.file === file);
+      if (!named) {
+        throw new ModelError(
+          'download',
+          t('{0} has no {1}.', repository, file),
+          t('Choose another form of it.'),
+        );
+      }
+      return named;
+    } finally {
+      stop.abort();
+    }
+  }
+
+  async #download(form: HubForm): Promise<string | undefined> {
+    const choice = `${form.repository}/${form.file}`;
+    const stop = new AbortController();
+    this.#running.add(stop);
+    try {
+      const path = await vscode.window.withProgress(
+        {
+          location: vscode.ProgressLocation.Notification,
+          title: t('Downloading {0}', choice),
+          cancellable: true,
+        },
+        (progress, token) => {
+          token.onCancellationRequested(() => stop.abort());
+          const reports = new ProgressReports(progress);
+          return downloadModel(this.#site, form, {
+            cache: huggingFaceCache(process.env, homedir()),
+            checks: this.#checks,
+            signal: stop.signal,
+            progress: reports.hear,
+          }).finally(() => reports.dispose());
+        },
+      );
+      this.#log.info(`${choice} is in ${path}.`);
+      return choice;
+    } catch (error) {
+      if (!stop.signal.aborted) {
+        throw error;
+      }
+      void vscode.window.showInformationMessage(
+        t('{0} was not downloaded. What is there of it is kept for the next time.', choice),
+      );
+      return undefined;
+    } finally {
+      this.#running.delete(stop);
+    }
+  }
+}
+
+function title(): string {
+  return t('Surprisal: Download Model');
+}
+
+/** Reports from time to time how far a download is, not at every packet. */
+class ProgressReports implements vscode.Disposable {
+  readonly #timer: NodeJS.Timeout;
+  #done = 0;
+  #total = 0;
+  /** What was reported last, in percent. */
+  #shown = 0;
+
+  constructor(progress: vscode.Progress<{ message: string; increment: number }>) {
+    this.#timer = setInterval(() => {
+      if (this.#total > 0) {
+        const percent = (100 * this.#done) / this.#total;
+        const message = t('{0} of {1}', formatBytes(this.#done), formatBytes(this.#total));
+        progress.report({ message, increment: percent - this.#shown });
+        this.#shown = percent;
+      }
+    }, REPORT_EVERY);
+  }
+
+  readonly hear = (done: number, total: number): void => {
+    this.#done = done;
+    this.#total = total;
+  };
+
+  dispose(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function modelItems(words: string, models: readonly HubModel[]): ModelItem[] {
+  const found: ModelItem[] = models.map(({ repository, downloads, licence }) => ({
+    label: repository,
+    description: [
+      t('{0} downloads', formatCount(downloads)),
+      ...(licence === undefined ? [] : [licence]),
+    ].join(', '),
+    repository,
+  }));
+  const isNamed = hubName(words) && !found.some(({ repository }) => repository === words);
+  const named = { label: words, description: t('as it is named'), repository: words };
+  const all = isNamed ? [named, ...found] : found;
+  return all.length > 0 ? all : [{ label: t('No model with ONNX files has that in its name') }];
+}
+
+function formItem(form: HubForm): FormItem {
+  const name = basename(form.file);
+  const detail = formDetail(name);
+  const size = formatBytes(form.bytes);
+  return {
+    label: name,
+    description: isFetched(form, huggingFaceCache(process.env, homedir()))
+      ? t('{0}, on this computer', size)
+      : size,
+    ...(detail === '' ? {} : { detail }),
+    form,
+  };
+}
+
+/** What is in a form, by the name that exporters give it: https://huggingface.co/docs/transformers.js/guides/dtypes */
+function formDetail(name: string): string {
+  switch (/^model_?(.*)\.onnx$/.exec(name)?.[1]) {
+    case '':
+      return t('float32: exact, and the largest');
+    case 'fp16':
+      return t('float16: half as large, and hardly less exact');
+    case 'q4':
+      return t('4-bit weights: small, and somewhat less exact');
+    case 'q4f16':
+      return t('4-bit weights, the rest in float16');
+    case 'bnb4':
+      return t('4-bit weights (bitsandbytes)');
+    case 'int8':
+    case 'uint8':
+    case 'quantized':
+      return t('8 bits, with inputs that are rounded as they run: rough');
+    default:
+      return '';
+  }
+}
