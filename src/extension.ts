@@ -20,6 +20,7 @@ import { Navigator } from './editor/navigate';
 import { EditorPanelSource } from './editor/panelSource';
 import { DocumentScores } from './editor/scores';
 import { StatusBar } from './editor/statusBar';
+import { SurpriseList } from './editor/surpriseList';
 import { HeatmapSwitch } from './editor/switch';
 import { Trainings } from './editor/trainings';
 import { WholeProgress } from './editor/wholeProgress';
@@ -90,6 +91,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const isBusy = () => scores.isWanted || trainings.isRunning || comparing.isRunning;
   const idleStop = new IdleStop(started, isBusy);
   const menu = new Menu(scores, started, heatmap, current, statusBar, comparing);
+  const surprises = new SurpriseList(scores, current);
   const navigator = new Navigator(scores, current);
   const api = new Api(scores, drawing, trainings, panels);
   context.subscriptions.push(
@@ -104,6 +106,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       panels,
       legend,
       menu,
+      surprises,
       navigator,
       log,
     }),
@@ -117,6 +120,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       comparing,
       downloads,
       legend,
+      surprises,
       navigator,
       wholeProgress,
       statusBar,

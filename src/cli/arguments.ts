@@ -1,10 +1,11 @@
 /** The command line's arguments. */
 import { parseArgs } from 'node:util';
 import { DEVICE_CHOICES, type DeviceChoice, MOST_THREADS, type WeightsChoice } from '../engine/protocol';
+import { SURPRISING_BITS } from '../loss/heat';
 import { WEIGHTS_CHOICES } from '../model/devices';
 import { type HubName, hubName } from '../model/found';
 
-export const FORMATS = ['text', 'json', 'csv', 'html'] as const;
+export const FORMATS = ['text', 'list', 'json', 'csv', 'html'] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** The formats of a comparison. */
@@ -23,7 +24,10 @@ download Fetches a model from Hugging Face's hub, to where its own tools keep th
 "-" stands for standard input.
 
 Options:
-  --format text|json|csv|html   what to write (default: text, a coloured heatmap)
+  --format text|list|json|csv|html
+                                what to write (default: text, a coloured heatmap; list: a line for each surprising
+                                token, FILE:LINE:COLUMN first)
+  --from BITS                   with list: the surprisal from which on a token is listed (default: ${SURPRISING_BITS})
   --model MODEL                 a model of the models folder, any model folder or ONNX file of one, or OWNER/NAME or
                                 OWNER/NAME/ONNX-FILE of Hugging Face's hub, where that was downloaded
   --device auto|cpu|webgpu|cuda|dml|coreml
@@ -34,7 +38,7 @@ Options:
                                 which load sooner, then float32 if the memory is free; they have the same values,
                                 float32 is faster; int8 is faster yet where the processor has VNNI, and a little
                                 off); a GPU computes in half precision only with auto
-  --unit bits|nats              unit of the text and html formats (default: bits)
+  --unit bits|nats              unit of the text, list and html formats (default: bits)
   --top N                       also give the N most probable tokens at every position
   -h, --help                    show this text
   -v, --version                 show the version
@@ -68,6 +72,8 @@ export type Command =
       readonly weights: WeightsChoice;
       readonly unit: 'bits' | 'nats';
       readonly top: number;
+      /** In bits. */
+      readonly from: number;
     };
 
 /** The command line is not one that the program understands. */
@@ -124,8 +130,8 @@ export function parseCommand(words: readonly string[]): Command {
     if (models.length === 0) {
       throw new UsageError('compare needs a --model to compare with the bundled one, or several');
     }
-    if (top > 0) {
-      throw new UsageError('compare takes no --top');
+    if (top > 0 || values.from !== undefined) {
+      throw new UsageError(`compare takes no ${top > 0 ? '--top' : '--from'}`);
     }
     return {
       kind: 'compare',
@@ -137,9 +143,14 @@ export function parseCommand(words: readonly string[]): Command {
   if (models.length > 1) {
     throw new UsageError('score takes one --model; "compare" takes several');
   }
+  const format = oneOf('--format', values.format, FORMATS);
+  if (values.from !== undefined && format !== 'list') {
+    throw new UsageError('--from goes with --format list');
+  }
   return {
     kind: 'score',
-    format: oneOf('--format', values.format, FORMATS),
+    format,
+    from: values.from === undefined ? SURPRISING_BITS : amount('--from', values.from),
     model: models[0],
     top,
     ...common,
@@ -177,6 +188,7 @@ function parse(words: readonly string[]) {
       weights: { type: 'string', default: 'auto' },
       unit: { type: 'string', default: 'bits' },
       top: { type: 'string', default: '0' },
+      from: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },
     },
@@ -189,6 +201,13 @@ function oneOf<T extends string>(option: string, value: string, choices: readonl
     throw new UsageError(`${option} takes ${choices.join(', ')}; not "${value}"`);
   }
   return choice;
+}
+
+function amount(option: string, value: string): number {
+  if (!/^\d+(\.\d+)?$/.test(value)) {
+    throw new UsageError(`${option} takes a number of bits; not "${value}"`);
+  }
+  return Number(value);
 }
 
 function wholeNumber(option: string, value: string, most: number): number {

@@ -9,6 +9,7 @@ import { comparisonJson, comparisonText } from './format/comparison';
 import { csvFormat } from './format/csv';
 import { htmlFormat } from './format/html';
 import { jsonFormat } from './format/json';
+import { listFormat } from './format/list';
 import type { ReportFormat } from './format/reportFormat';
 import { type TerminalColours, terminalColours } from './format/terminal';
 import { textFormat } from './format/text';
@@ -147,10 +148,12 @@ async function writeAll(reports: AsyncIterable<Report>, format: ReportFormat): P
   await output.write(format.end(count));
 }
 
-function formatOf({ format, files, top, unit }: ScoreCommand): ReportFormat {
+function formatOf({ format, files, from, top, unit }: ScoreCommand): ReportFormat {
   switch (format) {
     case 'json':
       return jsonFormat(files.length);
+    case 'list':
+      return listFormat({ unit, from });
     case 'csv':
       return csvFormat(top);
     case 'html':

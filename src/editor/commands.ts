@@ -13,6 +13,7 @@ import type { Menu } from './menu';
 import type { Navigator } from './navigate';
 import { moveCursor } from './panelSource';
 import { openSample } from './sample';
+import type { SurpriseList } from './surpriseList';
 import type { HeatmapSwitch } from './switch';
 
 /** What the commands act on. */
@@ -27,13 +28,15 @@ export interface CommandTargets {
   readonly panels: ExplainerPanels;
   readonly legend: LegendView;
   readonly menu: Menu;
+  readonly surprises: SurpriseList;
   readonly navigator: Navigator;
   readonly log: Log;
 }
 
 /** Registers all commands. */
 export function registerCommands(targets: CommandTargets): vscode.Disposable {
-  const { extension, engine, heatmap, models, comparison, panels, legend, menu, navigator, log } = targets;
+  const { extension, engine, heatmap, models, comparison, panels, legend, menu, surprises, navigator, log } =
+    targets;
   const handlers: Record<string, (...parameters: never[]) => unknown> = {
     [COMMANDS.toggleHeatmap]: () => heatmap.turn(!heatmap.on),
     [COMMANDS.turnOffHeatmap]: () => heatmap.turn(false),
@@ -49,6 +52,7 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.compareModels]: () => comparison.compare(),
     [COMMANDS.showDifferences]: () => comparison.showLines(),
     [COMMANDS.clearComparison]: () => comparison.clear(),
+    [COMMANDS.showSurprises]: () => surprises.show(),
     [COMMANDS.nextSurprise]: () => navigator.go('next'),
     [COMMANDS.previousSurprise]: () => navigator.go('previous'),
     [COMMANDS.restartEngine]: () =>

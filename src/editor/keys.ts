@@ -86,6 +86,7 @@ export const COMMANDS = {
   compareModels: 'surprisal.compareModels',
   showDifferences: 'surprisal.showDifferences',
   clearComparison: 'surprisal.clearComparison',
+  showSurprises: 'surprisal.showSurprises',
   nextSurprise: 'surprisal.nextSurprise',
   previousSurprise: 'surprisal.previousSurprise',
   restartEngine: 'surprisal.restartEngine',

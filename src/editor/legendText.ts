@@ -1,8 +1,7 @@
 /** The legend's text, and where its samples of the colours are. No vscode import. */
-import { HEAT_BINS, type HeatBin } from '../loss/heat';
+import { HEAT_BINS, type HeatBin, SURPRISING_BITS } from '../loss/heat';
 import { formatProbability, NATS_PER_BIT } from '../loss/units';
 import type { Translate } from './localize';
-import { SURPRISING_BITS } from './surprises';
 
 /** A sample of one colour in the legend's text. */
 export interface Sample {

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import type { DeviceInfo } from '../engine/protocol';
+import { SURPRISING_BITS } from '../loss/heat';
 import { formatCount, INFORMATION_UNITS, type InformationUnit } from '../loss/units';
 import { hubName } from '../model/found';
 import type { ModelComparison } from './comparison';
@@ -12,7 +13,6 @@ import { COMMANDS, SECTION } from './keys';
 import type { DocumentScores } from './scores';
 import type { StatusBar } from './statusBar';
 import { describeDevice, describeStatistics } from './statusText';
-import { SURPRISING_BITS } from './surprises';
 import type { HeatmapSwitch } from './switch';
 
 const t = vscode.l10n.t;
@@ -78,6 +78,11 @@ export class Menu {
         t('$(graph) Open Explainer Panel'),
         t('What the model expected at the cursor, and how the loss comes about'),
         COMMANDS.openPanel,
+      ),
+      command(
+        t('$(list-ordered) Show Most Surprising Tokens'),
+        t('All over the document, with their lines'),
+        COMMANDS.showSurprises,
       ),
       command(
         t('$(arrow-down) Go to Next Surprising Token'),

@@ -1,12 +1,13 @@
 /** Jumps from one surprising token to the next. */
 import * as vscode from 'vscode';
+import { SURPRISING_BITS } from '../loss/heat';
 import type { Unit } from '../loss/lossMap';
 import { formatSurprisal } from '../loss/units';
 import { quoteVisible } from '../text/visible';
 import { setting } from './configuration';
 import type { CurrentEditor } from './current';
 import type { DocumentScores } from './scores';
-import { nextSurprise, SURPRISING_BITS } from './surprises';
+import { nextSurprise } from './surprises';
 
 const t = vscode.l10n.t;
 

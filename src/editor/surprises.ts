@@ -1,10 +1,7 @@
 /** Finds surprising tokens. No vscode import. */
-import { HEAT_EDGES_BITS } from '../loss/heat';
+import { SURPRISING_BITS } from '../loss/heat';
 import type { LossMap, Unit } from '../loss/lossMap';
 import { toBits } from '../loss/units';
-
-/** From this many bits on a token is worth a jump: the lower edge of the upper bins. */
-export const SURPRISING_BITS: number = HEAT_EDGES_BITS[4];
 
 /**
  * The next unit of {@link SURPRISING_BITS} or more in a direction, around the end of the document if need be.
@@ -41,4 +38,29 @@ export function nextSurprise(
     token = direction === 'next' ? last + 1 : first - 1;
   }
   return undefined;
+}
+
+/**
+ * The most surprising units, most surprising first, equal ones in their order; those without a score are left out.
+ * @param count how many at most
+ */
+export function mostSurprisingUnits(losses: LossMap, count: number): Unit[] {
+  const { nats, length } = losses;
+  const { starts, ends } = losses.layout;
+  // In one pass, and without an object for each token: this is asked for while a long text is being scored.
+  const kept: { readonly token: number; readonly nats: number }[] = [];
+  for (let token = 0; token < length; ) {
+    const first = token;
+    let sum = nats[token];
+    while (token + 1 < length && starts[token + 1] < ends[token]) {
+      sum += nats[++token];
+    }
+    token++;
+    if (kept.length < count ? !Number.isNaN(sum) : sum > kept[count - 1].nats) {
+      const place = kept.findIndex((other) => other.nats < sum);
+      kept.splice(place < 0 ? kept.length : place, 0, { token: first, nats: sum });
+      kept.length = Math.min(kept.length, count);
+    }
+  }
+  return kept.map(({ token }) => losses.unitOf(token));
 }

@@ -4,6 +4,9 @@ import { formatProbability, NATS_PER_BIT, toBits } from './units';
 /** Lower edges of bins 1 … 7 in bits, each edge in the bin above it. The only home of these numbers. */
 export const HEAT_EDGES_BITS = [1, 2, 4, 6, 8, 11, 14] as const;
 
+/** From this many bits on a token is worth a look: the lower edge of the upper bins. */
+export const SURPRISING_BITS: number = HEAT_EDGES_BITS[4];
+
 /** Number of bins. */
 export const HEAT_BIN_COUNT = HEAT_EDGES_BITS.length + 1;
 

@@ -107,6 +107,41 @@ describe('the editor', () => {
     await workbench.goTo(1);
   });
 
+  it('lists the most surprising tokens, shows the one that is pointed at, and goes to the one that is chosen', async () => {
+    const { page } = workbench;
+    const row = page.locator('.quick-input-widget .monaco-list-row');
+    const focused = () =>
+      page.locator('.quick-input-widget .monaco-list-row.focused').getAttribute('aria-label');
+    const cursor = (line: number) => page.locator('.statusbar-item', { hasText: `Ln ${line}, Col ` });
+    const order = [...original.report.tokens].sort((a, b) => b.nats - a.nats);
+
+    await workbench.goTo(1);
+    await workbench.startCommand('Surprisal: Show Most Surprising Tokens');
+    await row.first().waitFor();
+    await workbench.screenshot('most-surprising');
+    for (const token of order.slice(0, 4)) {
+      const [, text, bits, line] = /^“(.+)”, (.+) bits, line (\d+)/.exec((await focused()) ?? '') ?? [];
+      assert.equal(text, token.text.replaceAll(' ', '·'));
+      assertShows(`${bits} bits`, token.nats, (value) => formatSurprisal(value, 'bits'));
+      assert.equal(Number(line), token.line);
+      await page.keyboard.press('ArrowDown');
+    }
+    // The fifth is shown while it is pointed at; then all is as it was.
+    await cursor(order[4].line).waitFor();
+    await page.keyboard.press('Escape');
+    await cursor(1).waitFor();
+    assert.equal(await page.locator('.line-numbers.active-line-number').textContent(), '1');
+
+    await workbench.startCommand('Surprisal: Show Most Surprising Tokens');
+    await row.first().waitFor();
+    await page.keyboard.type('squares =');
+    await eventually('the list should be filtered', focused, (label) => /squares/.test(label ?? ''));
+    const found = order.find(({ line }) => original.lines[line - 1].includes('squares = '));
+    await page.keyboard.press('Enter');
+    await cursor(found!.line).waitFor();
+    await workbench.goTo(1);
+  });
+
   it('shows a token’s numbers and the alternatives when one points at it', async () => {
     const line = original.lineOf('- median)');
     const token = original.token(line, ' median');

@@ -25,6 +25,7 @@ describe('command line arguments', () => {
       weights: 'auto',
       unit: 'bits',
       top: 0,
+      from: 8,
     });
   });
 
@@ -43,6 +44,7 @@ describe('command line arguments', () => {
         weights: 'auto',
         unit: 'nats',
         top: 5,
+        from: 8,
       },
     );
   });
@@ -66,6 +68,18 @@ describe('command line arguments', () => {
     refuses('compare a --model x --top 3'.split(' '), '--top');
     refuses('compare a --model x --format html'.split(' '), 'text, json');
     refuses('score a --model x --model y'.split(' '), '"compare" takes several');
+  });
+
+  it('takes the surprisal from which on tokens are listed', () => {
+    const { format, from } = parseCommand('score a --format list --from 12.5'.split(' ')) as {
+      format: string;
+      from: number;
+    };
+    assert.deepEqual([format, from], ['list', 12.5]);
+    refuses('score a --from 12'.split(' '), '--from goes with --format list');
+    refuses('score a --format list --from many'.split(' '), 'many');
+    refuses('score a --format list --from -1'.split(' '), '--from');
+    refuses('compare a --model x --from 3'.split(' '), '--from');
   });
 
   it('understands a download', () => {

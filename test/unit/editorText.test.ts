@@ -5,7 +5,7 @@ import { legendText } from '../../src/editor/legendText';
 import { english } from '../../src/editor/localize';
 import { codeBlock, codeSpan, commandLink, escapeMarkdown } from '../../src/editor/markdown';
 import { type DocumentStanding, type StatusInput, statusText } from '../../src/editor/statusText';
-import { nextSurprise } from '../../src/editor/surprises';
+import { mostSurprisingUnits, nextSurprise } from '../../src/editor/surprises';
 import { approximateTotals, exactTotals } from '../../src/editor/totals';
 import type { EngineState } from '../../src/engine/protocol';
 import { HEAT_BIN_COUNT } from '../../src/loss/heat';
@@ -359,6 +359,47 @@ describe('surprising tokens', () => {
     assert.equal(startOf(nextSurprise(losses, 4, 4, 'previous')), 2);
     assert.equal(nextSurprise(mapOf(['a'], [1]), 0, 0, 'next'), undefined);
     assert.equal(nextSurprise(mapOf([], []), 0, 0, 'previous'), undefined);
+  });
+
+  it('are listed from the most surprising on, characters as a whole, and what has no score is not', () => {
+    const lost = mapOf(['a', 'b', 'c', 'd', 'e'], [2, 7, Number.NaN, 7, 9]);
+    // Two tokens that share a character: together they are worth more than either.
+    const shared = new LossMap({ ...lost.layout, starts: Uint32Array.of(0, 0, 2, 3, 4) });
+    lost.nats.forEach((nats, token) => {
+      const one = Float32Array.of(Number.isNaN(nats) ? 0 : nats);
+      shared.write(token, { nats: one, entropy: one, varentropy: one, rank: Uint32Array.of(1) });
+    });
+    assert.deepEqual(
+      mostSurprisingUnits(shared, 2).map(({ first, last, nats }) => [first, last, nats]),
+      [
+        [0, 1, 9],
+        [4, 4, 9],
+      ],
+    );
+    const starts = (count: number) => mostSurprisingUnits(lost, count).map(({ start }) => start);
+    assert.deepEqual(starts(10), [4, 1, 3, 0]);
+    assert.deepEqual(starts(2), [4, 1]);
+  });
+
+  it('are listed as sorting all units lists them', () => {
+    const tokens = fc.array(
+      fc.record({
+        nats: fc.constantFrom(Number.NaN, 0.5, 1, 6, 9),
+        text: fc.constantFrom('a', 'bc', '\u{1F525}'),
+      }),
+      { maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(tokens, fc.integer({ min: 1, max: 12 }), (made, count) => {
+        const losses = mapOf(
+          made.map(({ text }) => text),
+          made.map(({ nats }) => nats),
+        );
+        const all = [...losses.units()].filter(({ nats }) => !Number.isNaN(nats));
+        const expected = all.sort((a, b) => b.nats - a.nats || a.start - b.start).slice(0, count);
+        assert.deepEqual(mostSurprisingUnits(losses, count), expected);
+      }),
+    );
   });
 
   it('does not pass by what has no scores yet', () => {

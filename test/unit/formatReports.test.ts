@@ -7,6 +7,7 @@ import { linesOf, unitsOf } from '../../src/cli/format/document';
 import { shortestFloat32 } from '../../src/cli/format/float32';
 import { escapeHtml, type HtmlOptions, htmlFormat } from '../../src/cli/format/html';
 import { jsonFormat } from '../../src/cli/format/json';
+import { listFormat } from '../../src/cli/format/list';
 import type { ReportFormat } from '../../src/cli/format/reportFormat';
 import { type TerminalColours, terminalColours } from '../../src/cli/format/terminal';
 import { type TextOptions, textFormat } from '../../src/cli/format/text';
@@ -321,6 +322,43 @@ function readCsv(text: string): string[][] {
     .map((row) => [...row.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g)])
     .map((fields) => fields.map(([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? bare));
 }
+
+describe('format: list', () => {
+  const listOf = (reports: readonly Report[], from: number, unit: 'bits' | 'nats' = 'bits') =>
+    [...piecesOf(listFormat({ unit, from }), reports)].join('');
+
+  it('has a line for each token from so many bits on, in the order of the text', () => {
+    const report = reportOn('let x\n = y', [
+      [3, 9],
+      [2, 7.9],
+      [2, 8],
+      [3, 14],
+    ]);
+    assert.equal(
+      listOf([report, { ...report, file: '-' }], 8),
+      [
+        'demo.txt:1:1: 9.00 bits, 0.20 %: “let”',
+        'demo.txt:1:6: 8.00 bits, 0.39 %: “⏎·”',
+        'demo.txt:2:2: 14.0 bits, 1 in 16,000: “=·y”',
+        'standard input:1:1: 9.00 bits, 0.20 %: “let”',
+        'standard input:1:6: 8.00 bits, 0.39 %: “⏎·”',
+        'standard input:2:2: 14.0 bits, 1 in 16,000: “=·y”',
+        '',
+      ].join('\n'),
+    );
+    assert.equal(listOf([report], 14, 'nats'), 'demo.txt:2:2: 9.70 nats, 1 in 16,000: “=·y”\n');
+    assert.equal(listOf([report], 15), '');
+  });
+
+  it('says what was expected where that was asked for, and that no terminal obeys', () => {
+    const top = [{ id: 1, text: '\x1b[31m', nats: BIT }];
+    const report = { ...reportOn('\u{1F525}', [[4, 20]], { top }), file: 'a\x1b[2J.txt' };
+    assert.equal(
+      listOf([report], 8),
+      'a␛[2J.txt:1:1: 20.0 bits, 1 in 1 million: “\u{1F525}”, expected “␛[31m” 50.0 %\n',
+    );
+  });
+});
 
 describe('format: text', () => {
   it('without colour: bars, legend, summary and the most surprising tokens', () => {

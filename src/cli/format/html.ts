@@ -14,7 +14,15 @@ import { linesOf, type Piece, type Unit, unitsOf } from './document';
 import { PAGE_SCRIPT } from './htmlScript';
 import { PAGE_STYLE } from './htmlStyle';
 import type { ReportFormat } from './reportFormat';
-import { expectationOf, figuresOf, numbersOf, provenanceOf, type ReportUnit, shareSentence } from './summary';
+import {
+  expectationOf,
+  figuresOf,
+  NAMED_ALTERNATIVES,
+  numbersOf,
+  provenanceOf,
+  type ReportUnit,
+  shareSentence,
+} from './summary';
 
 /** How to write the HTML format. */
 export interface HtmlOptions {
@@ -23,7 +31,6 @@ export interface HtmlOptions {
 
 /** Length of the list of the most surprising tokens. */
 const LISTED = 10;
-const NAMED_ALTERNATIVES = 3;
 
 /** What the page's script shows about a unit: label and value of each row, and the alternatives. */
 interface Explanation {

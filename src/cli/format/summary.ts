@@ -8,6 +8,9 @@ import type { Unit } from './document';
 /** The units that the command line offers. */
 export type ReportUnit = Exclude<InformationUnit, 'hartleys'>;
 
+/** Alternatives that are named for a surprising token. */
+export const NAMED_ALTERNATIVES = 3;
+
 /** Part of the tokens in "20 % of the tokens carry … of the surprisal". */
 const TOP_FRACTION = 0.2;
 

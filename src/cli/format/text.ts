@@ -8,7 +8,15 @@ import type { Report } from '../report';
 import { visibleLine } from '../visibleLine';
 import { linesOf, type Piece, type Unit, unitsOf } from './document';
 import type { ReportFormat } from './reportFormat';
-import { expectationOf, figuresOf, numbersOf, provenanceOf, type ReportUnit, shareSentence } from './summary';
+import {
+  expectationOf,
+  figuresOf,
+  NAMED_ALTERNATIVES,
+  numbersOf,
+  provenanceOf,
+  type ReportUnit,
+  shareSentence,
+} from './summary';
 import { bold, dim, paint, type TerminalColours } from './terminal';
 
 /** How to write the text format. */
@@ -19,8 +27,6 @@ export interface TextOptions {
 
 /** Length of the list of the most surprising tokens. */
 const LISTED = 10;
-/** Alternatives named for each of them. */
-const NAMED_ALTERNATIVES = 3;
 const TAB_WIDTH = 4;
 /** From this bin on a line break that is surprising is drawn; milder ones would only clutter. */
 const LINE_BREAK_HEAT = 3;

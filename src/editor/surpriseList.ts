@@ -1,0 +1,145 @@
+/** Lists the most surprising tokens of a document, and goes to one. */
+import * as vscode from 'vscode';
+import type { Unit } from '../loss/lossMap';
+import { formatCount, formatSurprisal } from '../loss/units';
+import { quoteVisible } from '../text/visible';
+import { setting } from './configuration';
+import type { CurrentEditor } from './current';
+import { type DocumentScores, editorsOf } from './scores';
+import { mostSurprisingUnits } from './surprises';
+
+const t = vscode.l10n.t;
+
+/** Tokens that are listed at most. */
+const LISTED = 100;
+
+/** Milliseconds between two states of the list while a document is being scored. */
+const UPDATE_EVERY = 200;
+
+interface TokenItem extends vscode.QuickPickItem {
+  readonly range: vscode.Range;
+}
+
+/** The command that lists them. */
+export class SurpriseList implements vscode.Disposable {
+  readonly #scores: DocumentScores;
+  readonly #current: CurrentEditor;
+  #shown: vscode.QuickPick<TokenItem> | undefined;
+
+  constructor(scores: DocumentScores, current: CurrentEditor) {
+    this.#scores = scores;
+    this.#current = current;
+  }
+
+  /**
+   * Shows the list, which grows while the document is being scored. The editor shows the token that is pointed at, and what it showed
+   * before where none is chosen.
+   */
+  show(): void {
+    const { editor } = this.#current;
+    if (!editor) {
+      void vscode.window.showInformationMessage(t('Open a file first.'));
+      return;
+    }
+    this.dispose();
+    const { document, selection: before } = editor;
+    const [seen] = editor.visibleRanges;
+    const pick = vscode.window.createQuickPick<TokenItem>();
+    this.#shown = pick;
+    pick.title = t('Most Surprising Tokens');
+    pick.placeholder = t('Type to filter by text or line');
+    pick.matchOnDescription = true;
+    pick.matchOnDetail = true;
+    pick.keepScrollPosition = true;
+    let isChosen = false;
+    let isMoved = false;
+    let timer: NodeJS.Timeout | undefined;
+    const update = () => {
+      timer = undefined;
+      const [active] = pick.activeItems;
+      const items = this.#items(document);
+      pick.items = items;
+      const again = isMoved && active && items.find(({ range }) => range.isEqual(active.range));
+      if (again) {
+        pick.activeItems = [again];
+      }
+    };
+    const subscriptions = [
+      pick,
+      this.#scores.onDidChange((changed) => {
+        if (changed === document) {
+          timer ??= setTimeout(update, UPDATE_EVERY);
+        }
+      }),
+      pick.onDidChangeActive(([item]) => {
+        // The first one is pointed at by itself.
+        isMoved ||= item !== undefined && item !== pick.items[0];
+        if (isMoved && item) {
+          reveal(editor, item.range);
+        }
+      }),
+      pick.onDidAccept(() => {
+        const [item] = pick.selectedItems;
+        if (item) {
+          isChosen = true;
+          reveal(editor, item.range);
+        }
+        pick.hide();
+      }),
+      pick.onDidHide(() => {
+        clearTimeout(timer);
+        vscode.Disposable.from(...subscriptions).dispose();
+        this.#shown = undefined;
+        if (isMoved && !isChosen && editorsOf(document).includes(editor)) {
+          editor.selection = before;
+          editor.revealRange(seen, vscode.TextEditorRevealType.AtTop);
+        }
+      }),
+    ];
+    update();
+    pick.show();
+    pick.busy = true;
+    // Should it fail, the status bar says why.
+    this.#scores
+      .scorePart(document)
+      .catch(() => {})
+      .finally(() => {
+        if (this.#shown === pick) {
+          update();
+          pick.busy = false;
+          if (pick.items.length === 0) {
+            pick.placeholder = t('No token of this document is scored');
+          }
+        }
+      });
+  }
+
+  dispose(): void {
+    this.#shown?.hide();
+  }
+
+  #items(document: vscode.TextDocument): TokenItem[] {
+    const { losses, trained } = this.#scores.get(document.uri) ?? {};
+    // As the heatmap and the jumps have it.
+    const shown = trained ?? losses;
+    const unit = setting('unit');
+    return (shown ? mostSurprisingUnits(shown, LISTED) : []).map((found: Unit) => {
+      const range = new vscode.Range(document.positionAt(found.start), document.positionAt(found.end));
+      const text = document.getText(range);
+      // What begins with a line break is seen on the line after it.
+      const lead = /^[\r\n]+(?=[^\r\n])/.exec(text)?.[0].length ?? 0;
+      const { line } = document.positionAt(found.start + lead);
+      return {
+        label: quoteVisible(text),
+        description: t('{0}, line {1}', formatSurprisal(found.nats, unit), formatCount(line + 1)),
+        detail: document.lineAt(line).text.trim(),
+        range,
+      };
+    });
+  }
+}
+
+function reveal(editor: vscode.TextEditor, range: vscode.Range): void {
+  editor.selection = new vscode.Selection(range.start, range.end);
+  editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+}
