@@ -121,9 +121,9 @@ export function huggingFaceCache(environment: NodeJS.ProcessEnv, home: string): 
   return cache ? atHome(cache, home) : join(huggingFaceHome(environment, home), 'hub');
 }
 
-/** A path that may begin with `~`. */
-function atHome(path: string, home: string): string {
-  return path.replace(/^~(?=$|[\\/])/, () => home);
+/** A path that may begin with `~`, or be relative to where the program was started. */
+function atHome(path: string, home: string, base = process.cwd()): string {
+  return resolve(base, path.replace(/^~(?=$|[\\/])/, () => home));
 }
 
 /** The folder of a repository in the cache of Hugging Face's tools. */
@@ -160,7 +160,7 @@ export function locateModel(
   environment: NodeJS.ProcessEnv,
   home: string,
 ): string {
-  const path = resolve(base, atHome(choice, home));
+  const path = atHome(choice, home, base);
   const name = hubName(choice);
   return name && !existsSync(path) ? inCache(name, huggingFaceCache(environment, home)) : path;
 }

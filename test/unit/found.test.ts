@@ -110,5 +110,6 @@ describe('models on this computer', () => {
     assert.equal(huggingFaceCache({ HF_HUB_CACHE: '/k', HF_HOME: '/h' }, '/home/a'), '/k');
     assert.equal(huggingFaceCache({ HUGGINGFACE_HUB_CACHE: '/old' }, '/home/a'), '/old');
     assert.equal(huggingFaceCache({ HF_HOME: '~/h' }, '/home/a'), join('/home/a', 'h', 'hub'));
+    assert.equal(huggingFaceCache({ HF_HOME: 'h' }, '/home/a'), join(process.cwd(), 'h', 'hub'));
   });
 });
