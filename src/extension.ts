@@ -60,19 +60,11 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
     void vscode.commands.executeCommand('setContext', CONTEXTS.canPinPanel, canPin);
     void vscode.commands.executeCommand('setContext', CONTEXTS.canUnpinPanel, canUnpin);
   });
-  const configure = () => {
-    // A setting may change without its value: in a file that another one overrides.
-    const isOther = started.configure(settings());
-    if (isOther) {
-      scores.reset();
-    }
-    return isOther;
-  };
   const downloads = new ModelDownloads(context.asAbsolutePath('dist/checks.cjs'), log);
   const models = new ModelChoice({
     downloads,
     load: () => {
-      if (!configure() && started.state.kind === 'failed') {
+      if (started.state.kind === 'failed') {
         void vscode.commands.executeCommand(COMMANDS.restartEngine);
       }
     },
@@ -110,7 +102,12 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       navigator,
       log,
     }),
-    onDidChangeSetting(['model', 'device', 'threads', 'weights', 'cache.size'], configure),
+    onDidChangeSetting(['model', 'device', 'threads', 'weights', 'cache.size'], () => {
+      // A setting may change without its value: in a file that another one overrides.
+      if (started.configure(settings())) {
+        scores.reset();
+      }
+    }),
     ...[
       idleStop,
       api,

@@ -33,13 +33,20 @@ export async function fetchModel(
   }
   const [form] = wanted;
   const choice = `${form.repository}/${form.file}`;
+  let shown = '';
   try {
     await downloadModel(site, form, {
       cache: huggingFaceCache(environment, homedir()),
       checks: CHECKS,
       signal,
-      progress: (done, total) =>
-        messages.progress(choice, done, total, `${formatBytes(done)} of ${formatBytes(total)}`),
+      progress: (done, total) => {
+        const amounts = `${formatBytes(done)} of ${formatBytes(total)}`;
+        // It hears of every packet.
+        if (amounts !== shown) {
+          messages.progress(choice, done, total, amounts);
+          shown = amounts;
+        }
+      },
     });
   } finally {
     messages.clearProgress();

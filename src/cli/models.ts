@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { hubName, locateModel } from '../model/found';
+import { locateModel, resolveModel } from '../model/found';
 import { InputError } from './input';
 
 /** The bundled default. */
@@ -22,11 +22,12 @@ export function modelFolder(choice: string | undefined, models: string): string 
   if (isPlainName && existsSync(join(bundled, 'surprisal.json'))) {
     return bundled;
   }
-  const path = locateModel(choice, process.cwd(), process.env, homedir());
-  if (existsSync(path)) {
+  const model = resolveModel(choice, process.cwd(), homedir());
+  const path = locateModel(model, process.env, homedir());
+  if (path !== undefined && existsSync(path)) {
     return path;
   }
-  if (hubName(choice)) {
+  if (path === undefined) {
     throw new InputError(
       `--model ${choice}: no such folder, and no such model of Hugging Face's hub on this computer (surprisal download ${choice})`,
     );

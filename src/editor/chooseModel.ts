@@ -3,10 +3,11 @@ import { homedir } from 'node:os';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { formatBytes } from '../loss/units';
-import { folderOf, huggingFaceCache, modelsIn, modelsInCache } from '../model/found';
+import { folderOf, hubName, huggingFaceCache, locateModel, modelsIn, modelsInCache } from '../model/found';
 import { setting, writeSetting } from './configuration';
 import type { ModelDownloads } from './downloads';
-import { modelPath } from './engineSettings';
+import { namedModel } from './engineSettings';
+import { showInformation } from './notices';
 
 const t = vscode.l10n.t;
 
@@ -58,12 +59,15 @@ export class ModelChoice {
     if (value === undefined) {
       return;
     }
-    if (value === setting('model').trim()) {
-      await this.#take(value);
+    const named = hubName(setting('model').trim());
+    const got = hubName(value);
+    if (named && named.repository === got?.repository && (named.file ?? got.file) === got.file) {
+      // It is what was missing.
+      this.#load();
       return;
     }
     const use = t('Use It');
-    if ((await vscode.window.showInformationMessage(t('{0} is on this computer now.', value), use)) === use) {
+    if ((await showInformation(t('{0} is on this computer now.', value), use)) === use) {
       await this.#take(value);
     }
   }
@@ -93,7 +97,9 @@ export class ModelChoice {
 
 async function items(title: string, isOther: boolean, downloads: ModelDownloads): Promise<ModelItem[]> {
   const current = setting('model').trim();
-  const path = current === '' ? undefined : modelPath(current);
+  const named = current === '' ? undefined : namedModel(current);
+  // A model of the hub that is not on this computer goes by its name.
+  const path = named && (locateModel(named, process.env, homedir()) ?? named);
   const beside = path === undefined ? [] : await modelsIn(path.endsWith('.onnx') ? folderOf(path) : path);
   const cached = await modelsInCache(huggingFaceCache(process.env, homedir()));
   // Of a folder the first decoder is taken.
@@ -111,7 +117,13 @@ async function items(title: string, isOther: boolean, downloads: ModelDownloads)
   const own: ModelItem[] =
     taken === undefined || found.has(taken) || isOther
       ? []
-      : [{ label: marked(basename(taken), true), detail: taken, value: () => current }];
+      : [
+          {
+            label: marked(hubName(taken) ? taken : basename(taken), true),
+            detail: taken,
+            value: () => current,
+          },
+        ];
   if (isOther && taken !== undefined) {
     found.delete(taken);
   }

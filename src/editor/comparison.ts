@@ -14,6 +14,7 @@ import { onDidChangeSetting, setting } from './configuration';
 import type { CurrentEditor } from './current';
 import { CONTEXTS } from './keys';
 import type { Log } from './log';
+import { showError, showInformation } from './notices';
 import { editorsOf } from './scores';
 
 const t = vscode.l10n.t;
@@ -87,9 +88,7 @@ export class ModelComparison implements vscode.Disposable {
         }
         // What is read by then would be another model's.
         if (this.#giveUp()) {
-          void vscode.window.showInformationMessage(
-            t('The comparison was given up, for another model is in use now.'),
-          );
+          void showInformation(t('The comparison was given up, for another model is in use now.'));
         }
       }),
     ];
@@ -110,11 +109,11 @@ export class ModelComparison implements vscode.Disposable {
   async compare(): Promise<void> {
     const document = this.#current.editor?.document;
     if (!document) {
-      void vscode.window.showInformationMessage(t('Open a file first.'));
+      void showInformation(t('Open a file first.'));
       return;
     }
     if (document.getText().length === 0) {
-      void vscode.window.showInformationMessage(t('There is no text to compare models on.'));
+      void showInformation(t('There is no text to compare models on.'));
       return;
     }
     const model = await this.#others.pick({
@@ -123,6 +122,11 @@ export class ModelComparison implements vscode.Disposable {
       isOther: true,
     });
     if (model === undefined) {
+      return;
+    }
+    if (document.isClosed) {
+      // A download may have come between.
+      void showInformation(t('{0} was closed meanwhile.', basename(document.uri.path)));
       return;
     }
     const { version } = document;
@@ -139,7 +143,7 @@ export class ModelComparison implements vscode.Disposable {
         const { message, advice } =
           error instanceof EngineError ? error.problem : { message: messageOf(error), advice: '' };
         this.#log.error(message);
-        void vscode.window.showErrorMessage(`${message} ${advice}`.trim());
+        void showError(`${message} ${advice}`.trim());
       }
       return;
     } finally {
@@ -151,7 +155,7 @@ export class ModelComparison implements vscode.Disposable {
     }
     const sentence = comparisonSentence(compared, t);
     if (document.version !== version) {
-      void vscode.window.showInformationMessage(
+      void showInformation(
         t('{0} The text has changed since then, so that its lines are not marked.', sentence),
       );
       return;
@@ -164,10 +168,10 @@ export class ModelComparison implements vscode.Disposable {
     this.#draw(vscode.window.visibleTextEditors);
     this.#tell();
     const [list, clear] = [t('Show Lines'), t('Clear')];
-    const chosen = await vscode.window.showInformationMessage(sentence, list, clear);
+    const chosen = await showInformation(sentence, list, clear);
     if (this.of(document) !== compared) {
       if (chosen === list) {
-        void vscode.window.showInformationMessage(
+        void showInformation(
           t('The text or the model has changed since then, so that there are no lines to show.'),
         );
       }
@@ -182,7 +186,7 @@ export class ModelComparison implements vscode.Disposable {
   async showLines(document = this.#current.editor?.document): Promise<void> {
     const compared = this.of(document);
     if (!document || !compared) {
-      void vscode.window.showInformationMessage(t('No models were compared on this document.'));
+      void showInformation(t('No models were compared on this document.'));
       return;
     }
     const [first, second] = compared.losses;

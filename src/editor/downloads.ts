@@ -9,6 +9,7 @@ import { ModelError, messageOf } from '../model/errors';
 import { hubName, huggingFaceCache } from '../model/found';
 import { type HubForm, type HubModel, HubSite } from '../model/hubSite';
 import type { Log } from './log';
+import { showError, showInformation } from './notices';
 
 const t = vscode.l10n.t;
 
@@ -55,19 +56,39 @@ export class ModelDownloads implements vscode.Disposable {
    * @returns as `choose` does
    */
   async fetch(choice: string): Promise<string | undefined> {
+    const name = hubName(choice);
+    if (!name) {
+      void showError(
+        t('“{0}” is no model of Hugging Face’s hub: owner/name, or owner/name/onnx/model_q4.onnx.', choice),
+      );
+      return undefined;
+    }
     for (;;) {
+      const stop = new AbortController();
+      this.#running.add(stop);
       try {
-        const form = await this.#form(choice);
-        return form && (await this.#download(form));
+        const form = await (name.file === undefined
+          ? this.#chooseForm(name.repository, stop.signal)
+          : this.#namedForm(name.repository, name.file, stop));
+        return form && (await this.#download(form, stop));
       } catch (error) {
+        if (stop.signal.aborted) {
+          void showInformation(
+            t('{0} was not downloaded. What is there of it is kept for the next time.', choice),
+          );
+          return undefined;
+        }
         const said = error instanceof ModelError ? `${error.message} ${error.advice}` : messageOf(error);
         this.#log.error(said);
         // What is wrong with a model is so the next time as well.
         const isPassing = !(error instanceof ModelError) || error.code === 'download';
         const again = t('Try Again');
-        if ((await vscode.window.showErrorMessage(said, ...(isPassing ? [again] : []))) !== again) {
+        if ((await showError(said, ...(isPassing ? [again] : []))) !== again) {
           return undefined;
         }
+      } finally {
+        stop.abort();
+        this.#running.delete(stop);
       }
     }
   }
@@ -100,7 +121,9 @@ export class ModelDownloads implements vscode.Disposable {
       try {
         items = modelItems(words, await this.#site.search(words, signal));
       } catch (error) {
-        items = [{ label: `$(error) ${messageOf(error)}`, detail: t('Press Enter to try again') }];
+        const advice = error instanceof ModelError ? error.advice : '';
+        const again = t('Press Enter to try again.');
+        items = [{ label: `$(error) ${messageOf(error)}`, detail: `${advice} ${again}`.trim() }];
         if (!signal.aborted) {
           this.#log.error(messageOf(error));
         }
@@ -112,6 +135,9 @@ export class ModelDownloads implements vscode.Disposable {
     };
     return new Promise<string | undefined>((resolve) => {
       pick.onDidChangeValue(() => {
+        // Enter must not take what was found for other words.
+        pick.items = [];
+        pick.busy = true;
         clearTimeout(timer);
         timer = setTimeout(search, SEARCH_AFTER);
       });
@@ -139,74 +165,69 @@ export class ModelDownloads implements vscode.Disposable {
    * @returns undefined when none was chosen
    * @throws ModelError when the hub has no such model
    */
-  async #form(choice: string): Promise<HubForm | undefined> {
-    const { repository, file } = hubName(choice) ?? { repository: choice, file: undefined };
-    const stop = new AbortController();
-    try {
-      const forms = this.#site.forms(repository, stop.signal);
-      if (file === undefined) {
-        const items: Promise<FormItem[]> = forms.then((found) => found.map(formItem));
-        const chosen = await vscode.window.showQuickPick(items, {
-          title: title(),
-          placeHolder: t('Which form of {0}', repository),
-          matchOnDescription: true,
-        });
-        return chosen?.form;
-      }
-      const named = (await forms).find((form) => form.file === file);
-      if (!named) {
-        throw new ModelError(
-          'download',
-          t('{0} has no {1}.', repository, file),
-          t('Choose another form of it.'),
-        );
-      }
-      return named;
-    } finally {
-      stop.abort();
-    }
+  async #chooseForm(repository: string, signal: AbortSignal): Promise<HubForm | undefined> {
+    const items: Promise<FormItem[]> = this.#site
+      .forms(repository, signal)
+      .then((found) => found.map(formItem));
+    const chosen = await vscode.window.showQuickPick(items, {
+      title: title(),
+      placeHolder: t('Which form of {0}', repository),
+      matchOnDescription: true,
+    });
+    return chosen?.form;
   }
 
-  async #download(form: HubForm): Promise<string | undefined> {
-    const choice = `${form.repository}/${form.file}`;
-    const stop = new AbortController();
-    this.#running.add(stop);
-    try {
-      const path = await vscode.window.withProgress(
-        {
-          location: vscode.ProgressLocation.Notification,
-          title: t('Downloading {0}', choice),
-          cancellable: true,
-        },
-        (progress, token) => {
-          token.onCancellationRequested(() => stop.abort());
-          const reports = new ProgressReports(progress);
-          return downloadModel(this.#site, form, {
-            cache: huggingFaceCache(process.env, homedir()),
-            checks: this.#checks,
-            signal: stop.signal,
-            progress: reports.hear,
-          }).finally(() => reports.dispose());
-        },
+  /** @throws ModelError when the hub has no such model, or no such form of it; an AbortError when that was given up */
+  async #namedForm(repository: string, file: string, stop: AbortController): Promise<HubForm> {
+    const forms = await withProgress(t('Looking for {0}', repository), stop, () =>
+      this.#site.forms(repository, stop.signal),
+    );
+    const named = forms.find((form) => form.file === file);
+    if (!named) {
+      throw new ModelError(
+        'download',
+        t('{0} has no {1}.', repository, file),
+        t('Choose another form of it.'),
       );
-      this.#log.info(`${choice} is in ${path}.`);
-      return choice;
-    } catch (error) {
-      if (!stop.signal.aborted) {
-        throw error;
-      }
-      void vscode.window.showInformationMessage(
-        t('{0} was not downloaded. What is there of it is kept for the next time.', choice),
-      );
-      return undefined;
-    } finally {
-      this.#running.delete(stop);
     }
+    return named;
+  }
+
+  async #download(form: HubForm, stop: AbortController): Promise<string> {
+    const choice = `${form.repository}/${form.file}`;
+    const path = await withProgress(t('Downloading {0}', choice), stop, (progress) => {
+      const reports = new ProgressReports(progress);
+      return downloadModel(this.#site, form, {
+        cache: huggingFaceCache(process.env, homedir()),
+        checks: this.#checks,
+        signal: stop.signal,
+        progress: reports.hear,
+      }).finally(() => reports.dispose());
+    });
+    this.#log.info(`${choice} is in ${path}.`);
+    return choice;
   }
 }
 
 function title(): string {
   return t('Surprisal: Download Model');
+}
+
+type Progress = vscode.Progress<{ message?: string; increment?: number }>;
+
+/** Shows that something is under way, and lets the user stop it. */
+function withProgress<Result>(
+  message: string,
+  stop: AbortController,
+  work: (progress: Progress) => Promise<Result>,
+): Thenable<Result> {
+  return vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: message, cancellable: true },
+    (progress, token) => {
+      token.onCancellationRequested(() => stop.abort());
+      return work(progress);
+    },
+  );
 }
 
 /** Reports from time to time how far a download is, not at every packet. */
@@ -217,7 +238,7 @@ class ProgressReports implements vscode.Disposable {
   /** What was reported last, in percent. */
   #shown = 0;
 
-  constructor(progress: vscode.Progress<{ message: string; increment: number }>) {
+  constructor(progress: Progress) {
     this.#timer = setInterval(() => {
       if (this.#total > 0) {
         const percent = (100 * this.#done) / this.#total;

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineSettings } from '../engine/api';
-import { locateModel } from '../model/found';
+import { resolveModel } from '../model/found';
 import { setting } from './configuration';
 
 /** The bundled model's folder in the extension. */
@@ -15,7 +15,7 @@ const BUNDLED_MODEL = 'models/smollm2-135m-instruct';
  */
 export function engineSettings(extensionPath: string, model = setting('model').trim()): EngineSettings {
   return {
-    folder: model === '' ? path.join(extensionPath, BUNDLED_MODEL) : modelPath(model),
+    folder: model === '' ? path.join(extensionPath, BUNDLED_MODEL) : namedModel(model),
     device: setting('device'),
     threads: setting('threads'),
     weights: setting('weights'),
@@ -23,8 +23,8 @@ export function engineSettings(extensionPath: string, model = setting('model').t
   };
 }
 
-/** The absolute path of a model's folder, or of a file in it, as people name it; a relative one begins at the workspace's first folder. */
-export function modelPath(choice: string): string {
+/** A model as people name it, as `resolveModel` has it; a relative path begins at the workspace's first folder. */
+export function namedModel(choice: string): string {
   const base = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
-  return locateModel(choice, base ?? homedir(), process.env, homedir());
+  return resolveModel(choice, base ?? homedir(), homedir());
 }

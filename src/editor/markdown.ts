@@ -37,3 +37,8 @@ export function commandLink(title: string, command: string, ...parameters: reado
   const address = `command:${command}${query}`.replace(/\(/g, '%28').replace(/\)/g, '%29');
   return `[${escapeMarkdown(title)}](${address})`;
 }
+
+/** Text in which a notification finds no links: these are `[text](address)`. */
+export function withoutLinks(text: string): string {
+  return text.replaceAll('](', '] (');
+}

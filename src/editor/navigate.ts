@@ -6,6 +6,7 @@ import { formatSurprisal } from '../loss/units';
 import { quoteVisible } from '../text/visible';
 import { setting } from './configuration';
 import type { CurrentEditor } from './current';
+import { showInformation } from './notices';
 import type { DocumentScores } from './scores';
 import { nextSurprise } from './surprises';
 
@@ -36,7 +37,7 @@ export class Navigator implements vscode.Disposable {
     this.#abandon?.();
     const editor = this.#current.editor;
     if (!editor) {
-      void vscode.window.showInformationMessage(t('Open a file first.'));
+      void showInformation(t('Open a file first.'));
       return;
     }
     let unit: Unit | 'unknown' | undefined = this.#look(editor, direction);
@@ -52,7 +53,7 @@ export class Navigator implements vscode.Disposable {
     if (unit) {
       this.#select(editor, unit);
     } else {
-      void vscode.window.showInformationMessage(
+      void showInformation(
         this.#scores.get(editor.document.uri)?.complete
           ? t('No token of this document has {0} bits or more.', SURPRISING_BITS)
           : t('No token that is scored so far has {0} bits or more.', SURPRISING_BITS),

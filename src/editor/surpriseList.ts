@@ -5,6 +5,7 @@ import { formatCount, formatSurprisal } from '../loss/units';
 import { quoteVisible } from '../text/visible';
 import { setting } from './configuration';
 import type { CurrentEditor } from './current';
+import { showInformation } from './notices';
 import { type DocumentScores, editorsOf } from './scores';
 import { mostSurprisingUnits } from './surprises';
 
@@ -38,7 +39,7 @@ export class SurpriseList implements vscode.Disposable {
   show(): void {
     const { editor } = this.#current;
     if (!editor) {
-      void vscode.window.showInformationMessage(t('Open a file first.'));
+      void showInformation(t('Open a file first.'));
       return;
     }
     this.dispose();

@@ -20,7 +20,7 @@ export interface Subscription {
 
 /** What decides which model runs where; changing any of it but the cache's size loads the model again. */
 export interface EngineSettings {
-  /** The model's folder. */
+  /** The model: the absolute path of its folder, or of an ONNX file in one; or its name on Hugging Face's hub. */
   readonly folder: string;
   readonly device: DeviceChoice;
   /** CPU threads; 0 lets the engine choose. */

@@ -4,17 +4,16 @@ import type { ModelChecks } from './download';
 import { ModelError, messageOf } from './errors';
 import { checkTexts, dataFilesOf } from './hub';
 
-/** Checks on the thread that asks. */
+/** Checks on the thread that asks, which no signal ends. */
 export const CHECKS: ModelChecks = {
   texts: checkTexts,
-  dataFiles: async (onnx) => dataFilesOf(onnx),
+  dataFiles: async (onnx, name) => dataFilesOf(onnx, name),
 };
 
-/** What it is asked. */
-export interface Question {
-  readonly check: keyof ModelChecks;
-  readonly path: string;
-}
+/** What the thread is asked: the parameters of a check, but for the signal. */
+export type Question =
+  | readonly ['texts', folder: string]
+  | readonly ['dataFiles', onnx: string, name: string];
 
 /** What came of it. */
 export type Answer =
@@ -23,9 +22,15 @@ export type Answer =
 
 /** Checks on a thread of their own. @param script the thread's, bundled */
 export function checksBeside(script: string): ModelChecks {
-  const ask = (question: Question) =>
+  const ask = (question: Question, signal: AbortSignal) =>
     new Promise<unknown>((resolve, reject) => {
+      signal.throwIfAborted();
       const worker = new Worker(script, { workerData: question });
+      const stop = () => {
+        reject(signal.reason);
+        void worker.terminate();
+      };
+      signal.addEventListener('abort', stop, { once: true });
       worker.once('message', (answer: Answer) => {
         if ('value' in answer) {
           resolve(answer.value);
@@ -37,18 +42,26 @@ export function checksBeside(script: string): ModelChecks {
         }
       });
       worker.once('error', reject);
-      worker.once('exit', (status) => reject(new Error(`The check ended early (status ${status}).`)));
+      worker.once('exit', (status) => {
+        signal.removeEventListener('abort', stop);
+        reject(new Error(`its thread ended with status ${status}`));
+      });
     });
   return {
-    texts: async (path) => void (await ask({ check: 'texts', path })),
-    dataFiles: async (path) => (await ask({ check: 'dataFiles', path })) as string[],
+    texts: async (folder, signal) => void (await ask(['texts', folder], signal)),
+    dataFiles: async (onnx, name, signal) => (await ask(['dataFiles', onnx, name], signal)) as string[],
   };
 }
 
 /** What the thread answers. */
-export async function answerOf({ check, path }: Question): Promise<Answer> {
+export async function answerOf([check, ...parameters]: Question): Promise<Answer> {
+  const { signal } = new AbortController();
   try {
-    return { value: await CHECKS[check](path) };
+    const [path, name] = parameters;
+    return {
+      value:
+        check === 'texts' ? await CHECKS.texts(path, signal) : await CHECKS.dataFiles(path, name!, signal),
+    };
   } catch (error) {
     return {
       error:

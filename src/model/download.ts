@@ -1,12 +1,14 @@
 /** Fetches a model from Hugging Face's hub, into the cache that Hugging Face's tools have for that. */
 import { createHash } from 'node:crypto';
-import { constants, existsSync } from 'node:fs';
+import { constants, existsSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, posix, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { lock } from 'proper-lockfile';
+import { formatBytes } from '../loss/units';
 import { ModelError, messageOf } from './errors';
 import { addFile } from './folder';
-import { MAIN, repositoryFolder } from './found';
+import { isPlainPath, MAIN, repositoryFolder } from './found';
 import type { HubFile, HubForm, HubSite } from './hubSite';
 
 /** Times that a connection is tried again that brought nothing. */
@@ -18,12 +20,18 @@ const RETRY_AFTER = 1000;
 /** Milliseconds without a byte after which a connection is given up. */
 const STALLED_AFTER = 30_000;
 
-/** Looks at files before more of them are fetched for nothing. */
+/** Milliseconds after which a lock that nobody has renewed is taken over: its program has ended, or its computer slept. */
+const LOCK_STALE_AFTER = 20_000;
+
+/** Looks at files before more of them are fetched for nothing. All reject with what their signal is aborted with. */
 export interface ModelChecks {
   /** Rejects with a ModelError where a model cannot be used because of the configuration or the tokenizer in a folder. */
-  texts(folder: string): Promise<void>;
-  /** The names, relative to its folder, of the files that an ONNX file's weights are in; rejects with a ModelError where it cannot be run. */
-  dataFiles(onnx: string): Promise<string[]>;
+  texts(folder: string, signal: AbortSignal): Promise<void>;
+  /**
+   * The names, relative to its folder, of the files that an ONNX file's weights are in; rejects with a ModelError where it cannot be run.
+   * @param name what it is called in messages
+   */
+  dataFiles(onnx: string, name: string, signal: AbortSignal): Promise<string[]>;
 }
 
 /** How to download, and who hears about it. */
@@ -65,6 +73,8 @@ class Download {
   readonly #folder: string;
   readonly #blobs: string;
   readonly #snapshot: string;
+  /** Of the user, and of the lock. */
+  #signal: AbortSignal;
   /** Bytes of the files that are there. */
   #done = 0;
   #total: number;
@@ -73,6 +83,7 @@ class Download {
     this.#site = site;
     this.#form = form;
     this.#options = options;
+    this.#signal = options.signal;
     this.#folder = repositoryFolder(options.cache, form.repository);
     this.#blobs = join(this.#folder, 'blobs');
     this.#snapshot = snapshotOf(form, options.cache);
@@ -80,72 +91,118 @@ class Download {
   }
 
   async run(): Promise<string> {
-    const { checks } = this.#options;
-    const { texts, file, files, repository } = this.#form;
+    const lost = new AbortController();
     try {
       await mkdir(this.#blobs, { recursive: true });
-      await this.#needRoom();
-      for (const text of texts) {
-        await this.#fetch(text);
-        await this.#link(text);
+      const release = await lock(this.#folder, {
+        lockfilePath: join(this.#folder, 'surprisal.lock'),
+        stale: LOCK_STALE_AFTER,
+        onCompromised: (error) => lost.abort(error),
+      });
+      this.#signal = AbortSignal.any([this.#options.signal, lost.signal]);
+      try {
+        return await this.#fetchAll();
+      } finally {
+        // Where it was lost, it is another's.
+        await release().catch(() => {});
       }
-      await checks.texts(this.#snapshot);
+    } catch (error) {
+      if (this.#options.signal.aborted) {
+        throw this.#options.signal.reason;
+      }
+      throw lost.signal.aborted || (error as NodeJS.ErrnoException).code === 'ELOCKED'
+        ? new ModelError(
+            'download',
+            `${this.#form.repository} is being downloaded by another window or program.`,
+            'Try again when that is done; what it has fetched is not fetched again.',
+            error,
+          )
+        : problemOf(error, this.#folder);
+    }
+  }
 
-      const onnx = files.get(file)!;
-      await this.#fetch(onnx);
-      const names = await checks.dataFiles(this.#place(onnx));
-      const data = names.map((name) => {
-        const found = files.get(posix.join(posix.dirname(file), name));
+  async #fetchAll(): Promise<string> {
+    const { checks } = this.#options;
+    const { texts, file, files, repository } = this.#form;
+    await this.#needRoom([...texts, ...[...files.values()].filter(({ path }) => path.startsWith(file))]);
+    for (const text of texts) {
+      await this.#fetch(text);
+      await this.#link(text);
+    }
+    await checked(repository, checks.texts(this.#snapshot, this.#signal));
+
+    const onnx = files.get(file)!;
+    await this.#fetch(onnx);
+    const data = await this.#dataOf(onnx);
+    this.#total = [...texts, onnx, ...data].reduce((sum, { bytes }) => sum + bytes, 0);
+    await this.#needRoom(data);
+    for (const part of data) {
+      await this.#fetch(part);
+    }
+    this.#signal.throwIfAborted();
+    // Only now, so that a model that is listed is whole.
+    for (const part of [...data, onnx]) {
+      await this.#link(part);
+    }
+    await mkdir(join(this.#folder, 'refs'), { recursive: true });
+    await writeFile(join(this.#folder, 'refs', MAIN), this.#form.commit);
+    return join(this.#snapshot, file);
+  }
+
+  /** The files that an ONNX file's weights are in. @throws ModelError, having removed it, where it cannot be run */
+  async #dataOf(onnx: HubFile): Promise<HubFile[]> {
+    const { files, repository } = this.#form;
+    const name = `${repository}/${onnx.path}`;
+    try {
+      const check = this.#options.checks.dataFiles(this.#place(onnx), name, this.#signal);
+      return (await checked(repository, check)).map((part) => {
+        const found = files.get(posix.join(posix.dirname(onnx.path), part));
         if (!found) {
           throw new ModelError(
             'download',
-            `${repository} lacks ${name}, in which ${file} has its weights.`,
+            // What is in a graph may be anything.
+            isPlainPath(part)
+              ? `${repository} lacks ${part}, in which ${onnx.path} has its weights.`
+              : `${name} has its weights in a file whose name no repository can have.`,
             'Choose another form of the model.',
           );
         }
         return found;
       });
-      this.#total = [...texts, onnx, ...data].reduce((sum, { bytes }) => sum + bytes, 0);
-      for (const part of data) {
-        await this.#fetch(part);
-      }
-      // Only now, so that a model that is listed is whole.
-      for (const part of [...data, onnx]) {
-        await this.#link(part);
-      }
-      await mkdir(join(this.#folder, 'refs'), { recursive: true });
-      await writeFile(join(this.#folder, 'refs', MAIN), this.#form.commit);
-      return join(this.#snapshot, file);
     } catch (error) {
-      throw this.#options.signal.aborted ? this.#options.signal.reason : problemOf(error, this.#folder);
+      if (error instanceof ModelError) {
+        // Nothing leads to it.
+        await rm(join(this.#blobs, onnx.hash.hex), { force: true });
+      }
+      throw error;
     }
   }
 
-  /** @throws ModelError when the disk has no room for what is missing */
-  async #needRoom(): Promise<void> {
-    const { files, file, texts } = this.#form;
-    const wanted = new Set([...texts, ...[...files.values()].filter(({ path }) => path.startsWith(file))]);
+  /** @throws ModelError when the disk has no room for what is missing of files */
+  async #needRoom(wanted: readonly HubFile[]): Promise<void> {
     let missing = 0;
-    for (const one of wanted) {
-      const there = (await sizeOf(this.#place(one))) ?? (await sizeOf(this.#partOf(one))) ?? 0;
-      missing += Math.max(0, one.bytes - there);
+    for (const file of wanted) {
+      const there = (await sizeOf(this.#place(file))) ?? (await sizeOf(this.#partOf(file))) ?? 0;
+      missing += Math.max(0, file.bytes - there);
     }
-    const { bavail, bsize } = await statfs(this.#blobs);
-    if (missing > bavail * bsize) {
-      const [needed, free] = [missing, bavail * bsize].map((bytes) => `${(bytes / 1e9).toFixed(1)} GB`);
+    const { bavail, blocks, bsize } = await statfs(this.#blobs);
+    // Some drives of a network do not say.
+    if (blocks > 0 && missing > bavail * bsize) {
+      const [needed, free] = [missing, bavail * bsize].map(formatBytes);
       throw new ModelError(
         'download',
-        `${this.#form.repository} (${file}) takes ${needed} more, and ${free} are free in ${this.#folder}.`,
+        `${this.#form.repository} (${this.#form.file}) takes ${needed} more, and ${free} are free in ${this.#folder}.`,
         'Make room, choose a smaller form of the model, or another folder (HF_HOME).',
       );
     }
   }
 
   /** Where a file is, or will be. */
-  #place({ path, hash }: HubFile): string {
+  #place({ path, bytes, hash }: HubFile): string {
     // Without links, as on Windows, a file lies where a link would.
     const linked = join(this.#snapshot, path);
-    return existsSync(linked) ? linked : join(this.#blobs, hash.hex);
+    const isThere = statSync(linked, { throwIfNoEntry: false })?.size === bytes;
+    return isThere ? linked : join(this.#blobs, hash.hex);
   }
 
   /** What there is of a file that is not whole. Not as Hugging Face's tools name it: they lock theirs. */
@@ -157,34 +214,22 @@ class Download {
     if ((await sizeOf(this.#place(file))) !== file.bytes) {
       const part = this.#partOf(file);
       await this.#fetchInto(part, file);
-      try {
-        await this.#keep(part, file);
-      } catch (error) {
-        // Another window may have fetched it as well, and been quicker.
-        if ((await sizeOf(this.#place(file))) !== file.bytes) {
-          throw error;
-        }
+      if ((await hashOf(part, file, this.#signal)) !== file.hash.hex) {
+        await rm(part, { force: true });
+        throw new ModelError(
+          'download',
+          `${file.path} of ${this.#form.repository} arrived damaged: its checksum is another.`,
+          'Try again.',
+        );
       }
+      await rename(part, join(this.#blobs, file.hash.hex));
     }
     this.#done += file.bytes;
     this.#report(0);
   }
 
-  /** Takes a file that is whole, if it is what it should be. */
-  async #keep(part: string, file: HubFile): Promise<void> {
-    if ((await hashOf(part, file)) !== file.hash.hex) {
-      await rm(part, { force: true });
-      throw new ModelError(
-        'download',
-        `${file.path} of ${this.#form.repository} arrived damaged: its checksum is another.`,
-        'Try again.',
-      );
-    }
-    await rename(part, join(this.#blobs, file.hash.hex));
-  }
-
   async #fetchInto(part: string, file: HubFile): Promise<void> {
-    // Not emptied: what is there is the beginning. Two that write it at once write the same.
+    // Not emptied: what is there is the beginning.
     const handle = await open(part, constants.O_RDWR | constants.O_CREAT);
     try {
       for (let retries = 0; ; ) {
@@ -192,18 +237,20 @@ class Download {
         if (size > file.bytes) {
           await handle.truncate(0);
         } else if (size === file.bytes) {
+          // What is renamed next must not be without its bytes after a loss of power.
+          await handle.sync();
           return;
         }
         const from = size > file.bytes ? 0 : size;
         try {
           await this.#read(handle, file, from);
         } catch (error) {
-          this.#options.signal.throwIfAborted();
+          this.#signal.throwIfAborted();
           retries = (await handle.stat()).size > from ? 0 : retries + 1;
           if (!isPassing(error) || retries > MOST_RETRIES) {
             throw error;
           }
-          await delay(RETRY_AFTER * 2 ** retries, undefined, { signal: this.#options.signal });
+          await delay(RETRY_AFTER * 2 ** retries, undefined, { signal: this.#signal });
         }
       }
     } finally {
@@ -219,7 +266,7 @@ class Download {
       STALLED_AFTER,
     );
     try {
-      const signal = AbortSignal.any([this.#options.signal, stall.signal]);
+      const signal = AbortSignal.any([this.#signal, stall.signal]);
       const response = await this.#site.open(this.#form, file.path, from, signal);
       let position = response.status === 206 ? from : 0;
       for await (const bytes of response.body ?? []) {
@@ -246,7 +293,7 @@ class Download {
   async #link(file: HubFile): Promise<void> {
     const place = join(this.#snapshot, file.path);
     const blob = join(this.#blobs, file.hash.hex);
-    if (existsSync(place)) {
+    if ((await sizeOf(place)) === file.bytes) {
       return;
     }
     await mkdir(dirname(place), { recursive: true });
@@ -263,6 +310,23 @@ class Download {
     const done = this.#done + bytes;
     this.#total = Math.max(this.#total, done);
     this.#options.progress?.(done, this.#total);
+  }
+}
+
+/** What came of a check; that it could not be done is told as such, not as what a connection did. */
+async function checked<Result>(repository: string, check: Promise<Result>): Promise<Result> {
+  try {
+    return await check;
+  } catch (error) {
+    if (error instanceof ModelError || (error as Error | undefined)?.name === 'AbortError') {
+      throw error;
+    }
+    throw new ModelError(
+      'model-invalid',
+      `${repository} cannot be checked: ${messageOf(error)}.`,
+      'Choose another model.',
+      error,
+    );
   }
 }
 
@@ -316,12 +380,12 @@ async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 /** The hash of what there is, of the kind that is known of the file. */
-async function hashOf(path: string, { bytes, hash }: HubFile): Promise<string> {
+async function hashOf(path: string, { bytes, hash }: HubFile, signal: AbortSignal): Promise<string> {
   const sum = createHash(hash.kind === 'git' ? 'sha1' : 'sha256');
   if (hash.kind === 'git') {
     // https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
     sum.update(`blob ${bytes}\0`);
   }
-  await addFile(sum, path);
+  await addFile(sum, path, signal);
   return sum.digest('hex');
 }

@@ -2,10 +2,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { join, normalize, posix, relative, sep } from 'node:path';
+import { homedir } from 'node:os';
+import { join, normalize, posix, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ModelError } from './errors';
-import { folderOf, repositoryOf } from './found';
+import { locateModel } from './found';
 import { isHubModel, openHubModel } from './hub';
 
 /** Name of the manifest inside a model folder. */
@@ -138,15 +139,15 @@ export interface SplitGraphs {
 /**
  * Reads a model folder's manifest and checks every file's presence, size and SHA-256; or opens one without a manifest, as
  * they are on Hugging Face's hub, or an ONNX file of it.
+ * @param model as `resolveModel` gives it
  * @throws ModelError that names the file
  */
-export async function openModelFolder(path: string): Promise<ModelFolder> {
-  const root = path.endsWith('.onnx') ? folderOf(path) : path;
-  const repository = repositoryOf(root);
-  if (repository !== undefined && !existsSync(path)) {
+export async function openModelFolder(model: string): Promise<ModelFolder> {
+  const path = locateModel(model, process.env, homedir());
+  if (path === undefined) {
     throw new ModelError(
       'model-missing',
-      `The model ${posix.join(repository, relative(root, path).replaceAll(sep, '/'))} is not on this computer.`,
+      `The model ${model} is not on this computer.`,
       'Download it (Surprisal: Download Model, or surprisal download), or choose another one.',
     );
   }
@@ -378,9 +379,9 @@ async function checkSize(file: string, record: FileRecord): Promise<void> {
   }
 }
 
-/** Has a hash read a file, a part at a time. */
-export function addFile(hash: Hash, file: string): Promise<void> {
-  return pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+/** Has a hash read a file, a part at a time. Rejects when it cannot be read, and when the signal is aborted. */
+export function addFile(hash: Hash, file: string, signal?: AbortSignal): Promise<void> {
+  return pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash, { signal });
 }
 
 async function checkSum(file: string, record: FileRecord): Promise<void> {

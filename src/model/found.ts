@@ -1,7 +1,7 @@
 /** Finds the models of Hugging Face's hub that are on this computer. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
 /** The file that says of a folder what kind of model is in it. */
 export const CONFIG = 'config.json';
@@ -26,9 +26,19 @@ const WRITERS = /CausalLM|LMHead|ConditionalGeneration/;
 /** Forms that are named first, in this order: with all precision, then the usual others. */
 const ORDER = ['model.onnx', 'model_q4.onnx', 'model_fp16.onnx'];
 
+/**
+ * Whether a path, with slashes, is one that a file can have below a folder on any system: it leads nowhere else, and no name in it has
+ * a meaning for Windows, a terminal or a message.
+ */
+export function isPlainPath(path: string): boolean {
+  return path
+    .split('/')
+    .every((name) => /^[^\x00-\x1f\x7f\\:*?"<>|]*[^\x00-\x1f\x7f\\:*?"<>|. ]$/.test(name));
+}
+
 /** Whether a file's path in a model folder, with slashes, is where decoders lie. */
 export function isDecoderFile(file: string): boolean {
-  return /^(onnx\/)?model[^/]*\.onnx$/.test(file);
+  return isPlainPath(file) && /^(onnx\/)?model[^/]*\.onnx$/.test(file);
 }
 
 /** Sorts files of decoders, the one to take where none is named to the front. */
@@ -61,7 +71,7 @@ export function folderOf(onnx: string): string {
 }
 
 /** The repository whose state a folder is that Hugging Face's tools keep: `owner/name`, or `name`. */
-export function repositoryOf(folder: string): string | undefined {
+function repositoryOf(folder: string): string | undefined {
   return /models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+$/.exec(folder)?.[1].replace('--', '/');
 }
 
@@ -122,8 +132,11 @@ export function huggingFaceCache(environment: NodeJS.ProcessEnv, home: string): 
 }
 
 /** A path that may begin with `~`, or be relative to where the program was started. */
-function atHome(path: string, home: string, base = process.cwd()): string {
-  return resolve(base, path.replace(/^~(?=$|[\\/])/, () => home));
+export function atHome(path: string, home: string, base = process.cwd()): string {
+  return resolve(
+    base,
+    path.replace(/^~(?=$|[\\/])/, () => home),
+  );
 }
 
 /** The folder of a repository in the cache of Hugging Face's tools. */
@@ -148,28 +161,40 @@ export function hubName(choice: string): HubName | undefined {
 }
 
 /**
- * Finds a model that is named as people write it.
- * @param choice a path, which may begin with `~` and with what it is relative to left out; or a model of the hub, as `hubName` has it,
- *   which is looked up where Hugging Face's tools keep theirs
+ * Understands how people name a model.
+ * @param choice a path, which may begin with `~` or be a relative one; or a model of the hub, as `hubName` has it
  * @param base what a relative path begins in
- * @returns the absolute path of a folder or a file. It need not be there; of a model of the hub it is then where it would be
+ * @returns an absolute path; or the model of the hub as it was named, where there is no such path
  */
-export function locateModel(
-  choice: string,
-  base: string,
-  environment: NodeJS.ProcessEnv,
-  home: string,
-): string {
+export function resolveModel(choice: string, base: string, home: string): string {
   const path = atHome(choice, home, base);
-  const name = hubName(choice);
-  return name && !existsSync(path) ? inCache(name, huggingFaceCache(environment, home)) : path;
+  return hubName(choice) && !existsSync(path) ? choice : path;
 }
 
-/** Where a model of the hub is in the cache, or would be. */
-function inCache({ repository, file = '' }: HubName, cache: string): string {
-  const folder = repositoryFolder(cache, repository);
-  const [latest] = statesOf(folder).filter((state) => existsSync(join(state, file || CONFIG)));
-  return join(latest ?? join(folder, 'snapshots', MAIN), file);
+/**
+ * Where a model is.
+ * @param model as `resolveModel` gives it: a model of the hub is looked up where Hugging Face's tools keep theirs
+ * @returns an absolute path; undefined for a model of the hub that is not on this computer
+ */
+export function locateModel(model: string, environment: NodeJS.ProcessEnv, home: string): string | undefined {
+  const name = isAbsolute(model) ? undefined : hubName(model);
+  if (!name) {
+    return model;
+  }
+  const { repository, file } = name;
+  const states = statesOf(repositoryFolder(huggingFaceCache(environment, home), repository));
+  const state = states.find((folder) =>
+    file === undefined ? hasDecoder(folder) : existsSync(join(folder, file)),
+  );
+  return state === undefined ? undefined : join(state, file ?? '');
+}
+
+/** Whether a folder has what a model needs. */
+function hasDecoder(folder: string): boolean {
+  const names = (place: string) => (existsSync(place) ? readdirSync(place) : []);
+  return (
+    existsSync(join(folder, CONFIG)) && [...names(join(folder, 'onnx')), ...names(folder)].some(isDecoderFile)
+  );
 }
 
 /** The branch whose state a repository's is. */

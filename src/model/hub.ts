@@ -114,22 +114,26 @@ export async function openHubModel(path: string): Promise<ModelFolder> {
 
 /**
  * Reads an ONNX file and cuts it in two, without the weights.
+ * @param name what it is called in messages
  * @throws ModelError when it cannot be read or is no decoder that can be run
  */
-function readDecoder(onnx: string): { readonly original: OnnxModel; readonly decoder: SplitDecoder } {
+function readDecoder(
+  onnx: string,
+  name = onnx,
+): { readonly original: OnnxModel; readonly decoder: SplitDecoder } {
   try {
     const original = readOnnx(onnx);
     return { original, decoder: splitDecoder(original) };
   } catch (error) {
     if (error instanceof OnnxError) {
-      throw new ModelError('model-invalid', `${onnx} ${error.message}.`, ADVICE);
+      throw new ModelError('model-invalid', `${name} ${error.message}.`, ADVICE);
     }
     if ((error as NodeJS.ErrnoException).code === undefined) {
       throw error;
     }
     throw new ModelError(
       'model-missing',
-      `${onnx} cannot be read: ${messageOf(error)}.`,
+      `${name} cannot be read: ${messageOf(error)}.`,
       'Check its permissions, or get it again.',
     );
   }
@@ -137,10 +141,12 @@ function readDecoder(onnx: string): { readonly original: OnnxModel; readonly dec
 
 /**
  * The names of the files that a decoder's weights lie in, relative to its folder.
+ * @param onnx the path of its file
+ * @param name what that is called in messages
  * @throws ModelError when it cannot be read or is no decoder that can be run
  */
-export function dataFilesOf(onnx: string): string[] {
-  return externalFiles(readDecoder(onnx).original);
+export function dataFilesOf(onnx: string, name: string): string[] {
+  return externalFiles(readDecoder(onnx, name).original);
 }
 
 function externalFiles({ initializers }: OnnxModel): string[] {
@@ -156,8 +162,9 @@ function externalFiles({ initializers }: OnnxModel): string[] {
  */
 export async function checkTexts(folder: string): Promise<void> {
   const [config, tokenizer] = await Promise.all(TEXT_FILES.map((name) => readJson(join(folder, name))));
+  widthsOf(config, join(folder, CONFIG));
   separatorOf(tokenizer, config, Number.POSITIVE_INFINITY, join(folder, CONFIG));
-  new ByteTokenizer(tokenizer, {}, join(folder, 'tokenizer.json'));
+  await ByteTokenizer.load({ file: (relative) => join(folder, relative), split: true });
 }
 
 /**
@@ -271,27 +278,59 @@ function parametersOf({ initializers, nodes }: OnnxModel): number {
     }, 0);
 }
 
-/** What the configuration says, under the names that families of models have for it. */
+/** The model's own part of a configuration: one that sees or hears has that of its texts inside. */
+function ownPart(config: Record<string, unknown>): Record<string, unknown> {
+  return (config.text_config ?? config) as Record<string, unknown>;
+}
+
+/** A whole number above 0 that a configuration has, under the names that families of models have for it. */
+function numberIn(config: Record<string, unknown>, ...keys: string[]): number | undefined {
+  const own = ownPart(config);
+  const value = keys.map((key) => own[key]).find((candidate) => candidate !== undefined);
+  return Number.isInteger(value) && (value as number) > 0 ? (value as number) : undefined;
+}
+
+/** What a configuration has to say by itself. */
+function widthsOf(
+  config: Record<string, unknown>,
+  file: string,
+): Pick<ModelManifest, 'hidden' | 'contextWindow'> {
+  const hidden = numberIn(config, 'hidden_size', 'n_embd', 'n_embed', 'd_model');
+  if (hidden === undefined) {
+    throw silent(file, 'width of the hidden states (hidden_size)');
+  }
+  const contextWindow =
+    numberIn(config, 'max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len', 'seq_length') ??
+    USUAL_WINDOW;
+  if (contextWindow < LEAST_WINDOW) {
+    throw new ModelError(
+      'model-invalid',
+      `${file} says that the model reads only ${contextWindow} tokens at once.`,
+      `Choose a model that reads ${LEAST_WINDOW} and more.`,
+    );
+  }
+  return { hidden, contextWindow };
+}
+
+function silent(file: string, what: string): ModelError {
+  return new ModelError(
+    'model-invalid',
+    `${file} does not say the ${what}.`,
+    'Get it again, or choose a model for texts.',
+  );
+}
+
+/** What the configuration and the graph say of the model. */
 function numbersOf(
   config: Record<string, unknown>,
   { outputs }: OnnxModel,
   file: string,
 ): Pick<ModelManifest, 'hidden' | 'vocabularySize' | 'contextWindow' | 'headRows'> {
-  // A model that sees or hears has that of its texts inside.
-  const own = (config.text_config ?? config) as Record<string, unknown>;
-  const numberIn = (...keys: string[]): number | undefined => {
-    const value = keys.map((key) => own[key]).find((candidate) => candidate !== undefined);
-    return Number.isInteger(value) && (value as number) > 0 ? (value as number) : undefined;
-  };
-  const hidden = numberIn('hidden_size', 'n_embd', 'n_embed', 'd_model');
+  const widths = widthsOf(config, file);
   const vocabularySize =
-    outputs.find(({ name }) => name === 'logits')?.dims[2] ?? numberIn('vocab_size', 'n_vocab');
-  if (hidden === undefined || vocabularySize === undefined) {
-    throw new ModelError(
-      'model-invalid',
-      `${file} does not say the ${hidden === undefined ? 'width of the hidden states (hidden_size)' : 'size of the vocabulary (vocab_size)'}.`,
-      'Get it again, or choose a model for texts.',
-    );
+    outputs.find(({ name }) => name === 'logits')?.dims[2] ?? numberIn(config, 'vocab_size', 'n_vocab');
+  if (vocabularySize === undefined) {
+    throw silent(file, 'size of the vocabulary (vocab_size)');
   }
   if (vocabularySize > MOST_TOKENS) {
     throw new ModelError(
@@ -300,17 +339,8 @@ function numbersOf(
       'Get it again: no model has as many.',
     );
   }
-  const contextWindow =
-    numberIn('max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len', 'seq_length') ?? USUAL_WINDOW;
-  if (contextWindow < LEAST_WINDOW) {
-    throw new ModelError(
-      'model-invalid',
-      `${file} says that the model reads only ${contextWindow} tokens at once.`,
-      `Choose a model that reads ${LEAST_WINDOW} and more.`,
-    );
-  }
   const rows = Math.floor(LOGITS_AT_ONCE / (4 * vocabularySize));
-  return { hidden, vocabularySize, contextWindow, headRows: Math.min(Math.max(rows, 1), MOST_ROWS) };
+  return { ...widths, vocabularySize, headRows: Math.min(Math.max(rows, 1), MOST_ROWS) };
 }
 
 /**
@@ -333,7 +363,7 @@ function separatorOf(
       return [content, id] as const;
     }),
   );
-  const own = (config.text_config ?? config) as Record<string, unknown>;
+  const own = ownPart(config);
   const candidates = [
     ...SEPARATORS.map((separator) => named.get(separator)),
     ...[own.bos_token_id, own.eos_token_id].flat(),

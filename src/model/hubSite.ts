@@ -3,13 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HubApiError, listFiles, listModels, modelInfo } from '@huggingface/hub';
 import { ModelError, messageOf } from './errors';
-import { byPreference, CONFIG, hubName, huggingFaceHome, isDecoderFile } from './found';
+import { atHome, byPreference, CONFIG, hubName, huggingFaceHome, isDecoderFile, isPlainPath } from './found';
 
 /** Where the hub is. */
 const HUB = 'https://huggingface.co';
 
 /** Models that a search lists at most. */
 const MOST_FOUND = 50;
+
+/** Milliseconds that an answer may take, but for a file's. */
+const ANSWER_WITHIN = 30_000;
 
 /** Files of a model that are fetched with its ONNX file, where it has them. */
 const TEXT_FILES = [
@@ -59,8 +62,8 @@ export interface HubForm {
 export class HubSite {
   readonly #environment: NodeJS.ProcessEnv;
   readonly #home: string;
-  /** The user's, once it was needed: what is public is fetched without. */
-  #token: string | undefined;
+  /** What may be read only with the user's token: what is public is fetched without. */
+  readonly #restricted = new Set<string>();
 
   /** @param home the user's home folder */
   constructor(environment: NodeJS.ProcessEnv, home: string) {
@@ -84,7 +87,7 @@ export class HubSite {
    * @throws ModelError when the hub cannot be asked
    */
   search(words: string, signal: AbortSignal): Promise<HubModel[]> {
-    return this.#ask(undefined, signal, async (access) => {
+    return this.#ask(undefined, { signal, within: ANSWER_WITHIN }, async (access) => {
       const found: HubModel[] = [];
       const models = listModels({
         ...access,
@@ -109,18 +112,26 @@ export class HubSite {
    * @throws ModelError when it has none, or the hub cannot be asked
    */
   forms(repository: string, signal: AbortSignal): Promise<HubForm[]> {
-    return this.#ask(repository, signal, async (access) => {
+    return this.#ask(repository, { signal, within: ANSWER_WITHIN }, async (access) => {
       const { name, sha: commit } = await modelInfo({
         ...access,
         name: repository,
         additionalFields: ['sha'],
       });
+      if (!hubName(name) || !/^[0-9a-f]{40}$/.test(commit)) {
+        throw new Error('its answer makes no sense');
+      }
       const files = new Map<string, HubFile>();
       for await (const entry of listFiles({ ...access, repo: name, revision: commit, recursive: true })) {
         const { type, path, size: bytes, oid, lfs } = entry;
         const hex = lfs?.oid ?? oid;
-        if (type === 'file' && hex !== undefined && /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(hex)) {
-          files.set(path, { path, bytes, hash: { kind: lfs ? 'sha256' : 'git', hex } });
+        // Nothing else is ever written below a folder.
+        if (
+          type === 'file' &&
+          isPlainPath(path) &&
+          new RegExp(`^[0-9a-f]{${lfs ? 64 : 40}}$`).test(hex ?? '')
+        ) {
+          files.set(path, { path, bytes, hash: { kind: lfs ? 'sha256' : 'git', hex: hex! } });
         }
       }
       return this.#formsOf(name, commit, files);
@@ -161,7 +172,7 @@ export class HubSite {
   open({ repository, commit }: HubForm, path: string, from: number, signal: AbortSignal): Promise<Response> {
     const way = path.split('/').map(encodeURIComponent).join('/');
     const address = `${this.address}/${repository}/resolve/${commit}/${way}`;
-    return this.#ask(repository, signal, async ({ fetch, accessToken }) => {
+    return this.#ask(repository, { signal }, async ({ fetch, accessToken }) => {
       const response = await fetch(address, {
         headers: {
           // Packed, a part of it would not begin where it should.
@@ -178,12 +189,15 @@ export class HubSite {
     });
   }
 
-  /** Asks without the user's token, and once more with it where that is refused. */
-  async #ask<Answer>(
+  /**
+   * Asks without the user's token, and once more with it where that is refused.
+   * @param limits `within`: milliseconds that each request may take, with its answer
+   */
+  async #ask<Result>(
     repository: string | undefined,
-    signal: AbortSignal,
-    question: (access: Access) => Promise<Answer>,
-  ): Promise<Answer> {
+    limits: Limits,
+    question: (access: Access) => Promise<Result>,
+  ): Promise<Result> {
     if (/^(1|on|yes|true)$/i.test(this.#environment.HF_HUB_OFFLINE ?? '')) {
       throw new ModelError(
         'download',
@@ -191,74 +205,91 @@ export class HubSite {
         'Unset that environment variable, or choose a model that is on this computer.',
       );
     }
+    if (!URL.canParse(this.address)) {
+      throw new ModelError(
+        'download',
+        `HF_ENDPOINT is no address (${this.address}).`,
+        `Unset that environment variable, or give it the form of ${HUB}.`,
+      );
+    }
     const ask = (accessToken: string | undefined) =>
       question({
         hubUrl: this.address,
-        fetch: (input, init) => fetch(input, { ...init, signal }),
+        fetch: (input, init) => fetch(input, { ...init, signal: signalOf(limits) }),
         ...(accessToken === undefined ? {} : { accessToken }),
       });
+    // Read anew each time: the user may log in meanwhile.
+    const token = repository === undefined ? undefined : await this.#storedToken();
+    const needsToken = repository !== undefined && this.#restricted.has(repository);
     try {
-      return await ask(this.#token);
+      return await ask(needsToken ? token : undefined);
     } catch (error) {
-      if (!isRefused(error) || this.#token !== undefined) {
-        throw this.#problem(error, repository);
+      if (!isRefused(error) || token === undefined || repository === undefined || needsToken) {
+        throw this.#problem(error, repository, needsToken && token !== undefined);
       }
-      const token = await this.#storedToken();
-      if (token === undefined) {
-        throw this.#problem(error, repository);
-      }
-      this.#token = token;
-      return await ask(token).catch((again) => {
-        throw this.#problem(again, repository);
-      });
+    }
+    try {
+      const result = await ask(token);
+      this.#restricted.add(repository);
+      return result;
+    } catch (error) {
+      throw this.#problem(error, repository, true);
     }
   }
 
   /** The user's token, where Hugging Face's tools have it. */
   async #storedToken(): Promise<string | undefined> {
     const { HF_TOKEN, HF_TOKEN_PATH } = this.#environment;
-    const file = HF_TOKEN_PATH || join(huggingFaceHome(this.#environment, this.#home), 'token');
+    const file = HF_TOKEN_PATH
+      ? atHome(HF_TOKEN_PATH, this.#home)
+      : join(huggingFaceHome(this.#environment, this.#home), 'token');
     const token = HF_TOKEN || (await readFile(file, 'utf8').catch(() => ''));
     // The library takes no other one.
     return /^hf_\S+$/.test(token.trim()) ? token.trim() : undefined;
   }
 
-  /** What was thrown, for users. */
-  #problem(error: unknown, repository: string | undefined): unknown {
-    if (error instanceof ModelError || (error as Error)?.name === 'AbortError') {
+  /** What was thrown, for users. @param isKnown whether the user's token was sent */
+  #problem(error: unknown, repository: string | undefined, isKnown: boolean): unknown {
+    if (error instanceof ModelError || (error as Error | undefined)?.name === 'AbortError') {
       return error;
     }
-    if (error instanceof HubApiError && repository !== undefined) {
-      if (isRefused(error)) {
-        return new ModelError(
-          'download',
-          this.#token === undefined
-            ? `${this.host} has no model ${repository} that anybody may read.`
-            : `${this.host} does not let you read ${repository}.`,
-          `Check its name. If its page asks you to accept terms, do; then log in with “hf auth login”, or set HF_TOKEN.`,
-          error,
+    const problem = (message: string, advice: string) => new ModelError('download', message, advice, error);
+    if (error instanceof HubApiError) {
+      const { statusCode } = error;
+      if (repository !== undefined && isRefused(error)) {
+        return problem(
+          isKnown
+            ? `${this.host} does not let you read ${repository}.`
+            : `${this.host} has no model ${repository} that anybody may read.`,
+          'Check its name. If its page asks you to accept terms, do; then log in with “hf auth login”, or set HF_TOKEN.',
         );
       }
-      if (error.statusCode === 404) {
-        return new ModelError(
-          'download',
-          `${this.host} has no model ${repository}, or no such file of it.`,
-          'Check its name.',
-          error,
-        );
+      if (repository !== undefined && statusCode === 404) {
+        return problem(`${this.host} has no model ${repository}, or no such file of it.`, 'Check its name.');
       }
+      return problem(
+        `${this.host} cannot answer now (HTTP status ${statusCode}).`,
+        'Try again in some minutes.',
+      );
     }
+    const cause = (error as Error | undefined)?.cause ?? error;
     const why =
-      error instanceof HubApiError
-        ? `it answers with HTTP status ${error.statusCode}`
-        : messageOf((error as Error)?.cause ?? error);
-    return new ModelError(
-      'download',
+      (error as Error | undefined)?.name === 'TimeoutError' ? 'it does not answer' : messageOf(cause);
+    return problem(
       `${this.host} cannot be reached (${why}).`,
       'Check the network and the proxy, and try again.',
-      error,
     );
   }
+}
+
+/** How long to wait for answers. */
+interface Limits {
+  readonly signal: AbortSignal;
+  readonly within?: number;
+}
+
+function signalOf({ signal, within }: Limits): AbortSignal {
+  return within === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(within)]);
 }
 
 /** How the hub is asked. */

@@ -89,8 +89,14 @@ export class ByteTokenizer {
     this.#pieceEnd = hasEnds ? pieceEndOf(asIs) : undefined;
   }
 
-  /** Reads the tokenizer of a model folder. @throws ModelError */
-  static async load(folder: ModelFolder): Promise<ByteTokenizer> {
+  /**
+   * Reads the tokenizer of a model folder.
+   * @param folder `split` says that it was not made for Surprisal
+   * @throws ModelError
+   */
+  static async load(
+    folder: Pick<ModelFolder, 'file'> & { readonly split?: unknown },
+  ): Promise<ByteTokenizer> {
     const file = folder.file('tokenizer.json');
     try {
       const definition = JSON.parse(await readFile(file, 'utf8'));

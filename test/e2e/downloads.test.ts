@@ -1,6 +1,6 @@
 /** Models of Hugging Face's hub, for which a server on this computer stands in: found, fetched and used. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fault, HubServer } from '../support/hubServer';
@@ -180,14 +180,39 @@ describe('downloads of models', () => {
     await heatBecomes(workbench, quantized);
   });
 
+  it('by other programs are found when the engine is started again', async () => {
+    const form = 'someone/small-llama/onnx/model_fp16.onnx';
+    const item = workbench.page.locator('.statusbar-item[id*="surprisal" i]').first();
+    const says = (what: RegExp) =>
+      eventually(
+        `the status bar should say ${what}`,
+        async () => (await item.getAttribute('aria-label')) ?? '',
+        (label) => what.test(label),
+        SCORED_WITHIN,
+      );
+    await workbench.changeSettings({ 'surprisal.model': form });
+    await says(/model_fp16\.onnx is not on this computer/);
+    const snapshots = join(home, 'hub', 'models--someone--small-llama', 'snapshots');
+    const [commit] = await readdir(snapshots);
+    const file = join('onnx', 'model_fp16.onnx');
+    await cp(join(HUB_MODEL, file), join(snapshots, commit, file));
+    await workbench.startCommand('Surprisal: Restart Engine');
+    await says(/bits per token/);
+    await workbench.changeSettings({ 'surprisal.model': 'someone-else/large-llama/onnx/model_q4.onnx' });
+    await statusShows(workbench, quantized.report.tokens);
+  });
+
   it('say so when the hub cannot be reached, and try again', async () => {
     const { page } = workbench;
+    const { port } = new URL(hub.address);
     await hub.close();
     await workbench.startCommand('Surprisal: Download Model');
     await row('cannot be reached').waitFor();
     await workbench.screenshot('download-unreachable');
+    hub = await HubServer.start(Number(port));
+    await hub.add('someone/new-llama', HUB_MODEL);
     await page.keyboard.press('Enter');
-    await row('cannot be reached').waitFor();
+    await row('someone/new-llama').waitFor();
     await page.keyboard.press('Escape');
     await input().waitFor({ state: 'hidden' });
     await statusShows(workbench, quantized.report.tokens);

@@ -43,6 +43,14 @@ export class HubServer {
   readonly requests: string[] = [];
   /** For the next answers with large files, one each; `undefined` leaves one as it is. */
   readonly faults: (Fault | undefined)[] = [];
+  /** The tokens that came with requests; undefined for none. */
+  readonly tokens: (string | undefined)[] = [];
+  /** Files that listings have besides, by names that they cannot have. */
+  readonly listed: string[] = [];
+  /** Said to be the commit of every repository, where it is set. */
+  commit: string | undefined;
+  /** What all are answered with, where it is set. */
+  status: number | undefined;
   readonly #repositories = new Map<string, Repository>();
   readonly #server: Server;
 
@@ -56,9 +64,10 @@ export class HubServer {
     });
   }
 
-  static async start(): Promise<HubServer> {
+  /** @param port 0 for any */
+  static async start(port = 0): Promise<HubServer> {
     const hub = new HubServer();
-    await new Promise<void>((resolve) => hub.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => hub.#server.listen(port, '127.0.0.1', resolve));
     return hub;
   }
 
@@ -100,6 +109,16 @@ export class HubServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? '', this.address);
     const { authorization, range } = request.headers;
+    this.tokens.push(authorization);
+    if (this.status !== undefined) {
+      response.writeHead(this.status).end();
+      return;
+    }
+    if (authorization !== undefined && !this.#knows(authorization)) {
+      // Even of what all may read.
+      response.writeHead(401).end(JSON.stringify({ error: 'Invalid credentials in Authorization header' }));
+      return;
+    }
     this.requests.push(`${request.method} ${pathname}${range === undefined ? '' : ` ${range}`}`);
     if (pathname === '/api/models') {
       this.#search(searchParams, response);
@@ -133,12 +152,16 @@ export class HubServer {
     if (!['HEAD', 'main', repository.commit].includes(revision)) {
       response.writeHead(404, { 'X-Error-Code': 'RevisionNotFound' }).end();
     } else if (what === 'revision') {
-      sendJson(response, { ...about(repository), sha: repository.commit });
+      sendJson(response, { ...about(repository), sha: this.commit ?? repository.commit });
     } else if (what === 'tree') {
       this.#list(repository, pathname, searchParams, response);
     } else {
       this.#resolve(repository, path.join('/'), range, response);
     }
+  }
+
+  #knows(authorization: string): boolean {
+    return [...this.#repositories.values()].some(({ token }) => authorization === `Bearer ${token}`);
   }
 
   #search(parameters: URLSearchParams, response: ServerResponse): void {
@@ -163,16 +186,22 @@ export class HubServer {
     if (from + PAGE < files.length) {
       response.setHeader('Link', `<${next}>; rel="next"`);
     }
-    sendJson(
-      response,
-      files.slice(from, from + PAGE).map(({ path, bytes, sha256, oid }) => ({
+    const others = this.listed.map((path) => ({
+      type: 'file',
+      oid: gitHash(Buffer.from('')),
+      size: 0,
+      path,
+    }));
+    sendJson(response, [
+      ...(from === 0 ? others : []),
+      ...files.slice(from, from + PAGE).map(({ path, bytes, sha256, oid }) => ({
         type: 'file',
         oid,
         size: bytes.length,
         path,
         ...(sha256 === undefined ? {} : { lfs: { oid: sha256, size: bytes.length, pointerSize: 134 } }),
       })),
-    );
+    ]);
   }
 
   #resolve(

@@ -1,7 +1,7 @@
 /** Models that are fetched from the hub, for which a server on this computer stands in. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import {
+import files, {
   cp,
   lstat,
   mkdir,
@@ -22,7 +22,7 @@ import { CHECKS, checksBeside } from '../../src/model/checks';
 import { downloadModel, type ModelChecks } from '../../src/model/download';
 import { ModelError } from '../../src/model/errors';
 import { openModelFolder } from '../../src/model/folder';
-import { hubName, locateModel, modelsInCache } from '../../src/model/found';
+import { hubName, isPlainPath, locateModel, modelsInCache, resolveModel } from '../../src/model/found';
 import { HubSite } from '../../src/model/hubSite';
 import { HubServer } from '../support/hubServer';
 import { HUB_MODEL, ROOT, TINY_MODEL } from '../support/paths';
@@ -89,8 +89,8 @@ describe('a download from the hub', () => {
     const { path, progress, form } = await download('onnx/model_q4.onnx');
     const snapshot = join(cache, 'models--someone--small-llama', 'snapshots', commit);
     assert.equal(path, join(snapshot, 'onnx', 'model_q4.onnx'));
-    const files = (await readdir(snapshot, { recursive: true })).sort();
-    assert.deepEqual(files, [
+    const names = (await readdir(snapshot, { recursive: true })).sort();
+    assert.deepEqual(names, [
       'config.json',
       'onnx',
       join('onnx', 'model_q4.onnx'),
@@ -99,7 +99,7 @@ describe('a download from the hub', () => {
       'tokenizer_config.json',
     ]);
     let size = 0;
-    for (const file of files.filter((name) => name !== 'onnx')) {
+    for (const file of names.filter((name) => name !== 'onnx')) {
       const bytes = await readFile(join(snapshot, file));
       assert.ok(bytes.equals(await readFile(join(HUB_MODEL, file))), file);
       size += bytes.length;
@@ -119,12 +119,12 @@ describe('a download from the hub', () => {
       scanned.repos.map(({ id }) => id),
       [{ name: NAME, type: 'model' }],
     );
-    const [{ commitOid, refs, files }] = scanned.repos[0].revisions;
+    const [{ commitOid, refs, files: top }] = scanned.repos[0].revisions;
     assert.equal(commitOid, commit);
     assert.deepEqual(refs, ['main']);
     // It does not look into folders.
-    assert.equal(files.length, 3);
-    for (const file of files) {
+    assert.equal(top.length, 3);
+    for (const file of top) {
       const name = relative(join(cache, 'models--someone--small-llama', 'snapshots', commit), file.path);
       assert.equal(file.blob.size, (await stat(join(HUB_MODEL, name))).size, name);
     }
@@ -133,7 +133,7 @@ describe('a download from the hub', () => {
       (await modelsInCache(cache)).map(({ choice }) => choice),
       [`${NAME}/onnx/model.onnx`, `${NAME}/onnx/model_q4.onnx`],
     );
-    const where = (choice: string) => locateModel(choice, tmpdir(), environment(), home);
+    const where = (choice: string) => locateModel(resolveModel(choice, tmpdir(), home), environment(), home);
     assert.equal(where(`${NAME}/onnx/model_q4.onnx`), path);
     assert.equal(where(NAME), join(path, '..', '..'));
   });
@@ -204,10 +204,128 @@ describe('a download from the hub', () => {
     assert.ok((await readFile(path)).equals(await readFile(join(HUB_MODEL, 'onnx', 'model_fp16.onnx'))));
   });
 
-  it('by two at once is one', async () => {
-    const both = await Promise.all([download('onnx/model.onnx'), download('onnx/model.onnx')]);
-    assert.equal(both[0].path, both[1].path);
-    assert.ok((await readFile(both[0].path)).equals(await readFile(join(HUB_MODEL, 'onnx', 'model.onnx'))));
+  it('is done by one at a time: others are told so, and find what it has fetched', async () => {
+    let release = () => {};
+    hub.faults.push((response, bytes) => {
+      response.write(bytes.subarray(0, 1000));
+      release = () => response.end(bytes.subarray(1000));
+    });
+    let other: unknown;
+    const one = download('onnx/model.onnx', {
+      heard: (done) => {
+        if (done > 20_000) {
+          other ??= download('onnx/model_fp16.onnx').then(
+            () => assert.fail('the second one was let through'),
+            (error) => error,
+          );
+        }
+      },
+    });
+    await assert.doesNotReject(async () => {
+      while (other === undefined) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    });
+    assert.ok(
+      isProblem(/is being downloaded by another window or program/, /when that is done/)(await other),
+    );
+    release();
+    const { path } = await one;
+    assert.ok((await readFile(path)).equals(await readFile(join(HUB_MODEL, 'onnx', 'model.onnx'))));
+    await download('onnx/model_fp16.onnx');
+    assert.ok(!(await readdir(join(cache, 'models--someone--small-llama'))).includes('surprisal.lock'));
+  });
+
+  it('can be given up while a model is looked at, whatever that does', async () => {
+    const stop = new AbortController();
+    const endless = new URL(`data:text/javascript,for(;;);`);
+    const checks = checksBeside(endless as unknown as string);
+    const begun = download('onnx/model.onnx', { signal: stop.signal, checks });
+    setTimeout(() => stop.abort(), 300);
+    await assert.rejects(begun, { name: 'AbortError' });
+    // A check that ends at the same time makes no model of it either.
+    const late = new AbortController();
+    const ending: ModelChecks = {
+      ...CHECKS,
+      dataFiles: async () => {
+        late.abort();
+        return [];
+      },
+    };
+    await assert.rejects(download('onnx/model.onnx', { signal: late.signal, checks: ending }), {
+      name: 'AbortError',
+    });
+    assert.deepEqual(await modelsInCache(cache), []);
+  });
+
+  it('works where the system has no links', async () => {
+    // As on Windows without its developer mode.
+    const real = files.symlink;
+    files.symlink = () => Promise.reject(Object.assign(new Error('not permitted'), { code: 'EPERM' }));
+    try {
+      const { path } = await download('onnx/model_q4.onnx');
+      assert.ok((await lstat(path)).isFile());
+      assert.equal((await openModelFolder(path)).manifest.name, 'small-llama (model_q4.onnx)');
+      hub.requests.length = 0;
+      await download('onnx/model_q4.onnx');
+      assert.deepEqual(requested(/resolve/), []);
+      // One that is damaged is fetched again, and once.
+      const tokenizer = join(path, '..', '..', 'tokenizer.json');
+      await writeFile(tokenizer, '{');
+      await download('onnx/model_q4.onnx');
+      assert.ok((await readFile(tokenizer)).equals(await readFile(join(HUB_MODEL, 'tokenizer.json'))));
+    } finally {
+      files.symlink = real;
+    }
+  });
+
+  it('begins anew where the server has no parts', async () => {
+    const bytes = await readFile(join(HUB_MODEL, 'onnx', 'model.onnx'));
+    hub.faults.push(
+      (response) => response.write(bytes.subarray(0, 300_000), () => response.destroy()),
+      (response) => {
+        response.statusCode = 200;
+        response.removeHeader('Content-Range');
+        response.setHeader('Content-Length', bytes.length);
+        response.end(bytes);
+      },
+    );
+    const { path } = await download('onnx/model.onnx');
+    assert.ok((await readFile(path)).equals(bytes));
+  });
+
+  it('writes nowhere else, whatever a repository says', async () => {
+    for (const name of [
+      'onnx/../../x',
+      '../x',
+      '/x',
+      'onnx\\x',
+      'C:x',
+      'a/b:c',
+      'a/',
+      'x.',
+      ' /..',
+      'x\x1b',
+      '',
+    ]) {
+      assert.ok(!isPlainPath(name), name);
+    }
+    assert.ok(isPlainPath('onnx/model_q4.onnx_data_1'));
+    hub.listed.push('../../evil.onnx', 'onnx/..\\..\\evil.bat', 'onnx/model_[a](command:x).onnx');
+    const [form, ...others] = await site().forms(NAME, never());
+    assert.equal(others.length, 3);
+    assert.ok([...form.files.keys()].every(isPlainPath));
+    hub.commit = '../../../evil';
+    await assert.rejects(site().forms(NAME, never()), isProblem(/makes no sense/, /./));
+  });
+
+  it('quotes nothing of a graph that is no name of a file', async () => {
+    const checks: ModelChecks = { ...CHECKS, dataFiles: async () => ['[Repair](command:evil)'] };
+    await assert.rejects(download('onnx/model.onnx', { checks }), (error: ModelError) => {
+      assert.match(error.message, /has its weights in a file whose name no repository can have/);
+      assert.ok(!error.message.includes('command'));
+      return true;
+    });
   });
 
   it('says that the disk is full', async () => {
@@ -226,7 +344,7 @@ describe('a download from the hub', () => {
     hub.requests.length = 0;
     await assert.rejects(
       downloadModel(site(), huge, { cache, checks: CHECKS, signal: never() }),
-      isProblem(/takes 1000000000\.0 GB more, and \d+\.\d GB are free in /, /smaller form/),
+      isProblem(/takes 1000000000\.0 GB more, and \d+(\.\d)? [MG]B are free in /, /smaller form/),
     );
     assert.deepEqual(hub.requests, []);
   });
@@ -253,7 +371,24 @@ describe('a download from the hub', () => {
         download('onnx/model_q4.onnx', { name: 'someone/wordpiece', checks }),
         (error: ModelError) => error.code === 'model-invalid' && /tokenizer\.json/.test(error.message),
       );
+      for (const [file, text, why] of [
+        [
+          'tokenizer.json',
+          JSON.stringify({ ...tokenizer, pre_tokenizer: { type: 'Unknown' } }),
+          /cannot be used/,
+        ],
+        ['config.json', '{"architectures":["LlamaForCausalLM"],"bos_token_id":1}', /does not say the width/],
+      ] as const) {
+        await cp(HUB_MODEL, other, { recursive: true });
+        await writeFile(join(other, file), text);
+        await hub.add('someone/odd', other);
+        await assert.rejects(
+          download('onnx/model_q4.onnx', { name: 'someone/odd', checks }),
+          (error: ModelError) => error.code === 'model-invalid' && why.test(error.message),
+        );
+      }
       assert.deepEqual(requested(/large/), []);
+      await cp(HUB_MODEL, other, { recursive: true });
 
       // A graph that is no decoder, whose weights are in another file.
       await cp(join(HUB_MODEL, 'tokenizer.json'), join(other, 'tokenizer.json'));
@@ -261,9 +396,12 @@ describe('a download from the hub', () => {
       await hub.add('someone/backbone', other);
       await assert.rejects(
         download('onnx/model_q4.onnx', { name: 'someone/backbone', checks }),
-        (error: ModelError) => error.code === 'model-invalid' && error.advice !== '',
+        (error: ModelError) =>
+          error.code === 'model-invalid' && /^someone\/backbone\/onnx\/model_q4\.onnx /.test(error.message),
       );
       assert.equal(requested(/large/).length, 1);
+      const blobs = await readdir(join(cache, 'models--someone--backbone', 'blobs'));
+      assert.equal(blobs.length, 3, 'what cannot be used is not kept');
       const { path } = await download('onnx/model_q4.onnx', { checks });
       assert.ok(await lstat(path));
     });
@@ -291,9 +429,19 @@ describe('a download from the hub', () => {
       isProblem(/does not let you read someone\/gated/, /terms/),
     );
     // The server refuses large files to those who come with a token.
-    await download('onnx/model.onnx', { name: 'someone/gated', from: site({ HF_TOKEN: 'hf_secret' }) });
+    const from = site({ HF_TOKEN: 'hf_secret' });
+    await download('onnx/model.onnx', { name: 'someone/gated', from });
+    // Nor is it sent with anything else from then on.
+    await assert.rejects(from.forms('someone/misspelt', never()), isProblem(/does not let you read/, /name/));
+    hub.tokens.length = 0;
+    await from.search('secret plans', never());
+    await download('onnx/model.onnx', { from });
+    assert.deepEqual([...new Set(hub.tokens)], [undefined]);
+    // Whoever logs in meanwhile need not start anew.
+    const patient = site();
+    await assert.rejects(patient.forms('someone/gated', never()), isProblem(/anybody may read/, /./));
     await writeFile(join(home, 'token'), 'hf_secret\n');
-    await download('onnx/model_fp16.onnx', { name: 'someone/gated' });
+    await download('onnx/model_fp16.onnx', { name: 'someone/gated', from: patient });
   });
 
   it('says why there is nothing to fetch', async () => {
@@ -315,6 +463,16 @@ describe('a download from the hub', () => {
       site({ HF_HUB_OFFLINE: '1' }).forms(NAME, never()),
       isProblem(/HF_HUB_OFFLINE/, /Unset/),
     );
+    await assert.rejects(
+      site({ HF_ENDPOINT: 'hub.local' }).forms(NAME, never()),
+      isProblem(/^HF_ENDPOINT is no address \(hub\.local\)/, /https:/),
+    );
+    hub.status = 429;
+    await assert.rejects(
+      site().search('', never()),
+      isProblem(/cannot answer now \(HTTP status 429\)/, /minutes/),
+    );
+    hub.status = undefined;
     const gone = site();
     await hub.close();
     await assert.rejects(
@@ -370,27 +528,25 @@ describe('the name of a model of the hub', () => {
   it('is a path where there is such a folder, and else names what is in the cache, or is not', async () => {
     const home = await mkdtemp(join(await realpath(tmpdir()), 'surprisal-names-'));
     try {
-      const where = (choice: string) => locateModel(choice, home, { HF_HOME: home }, home);
+      const where = (choice: string) =>
+        locateModel(resolveModel(choice, home, home), { HF_HOME: home }, home);
       assert.equal(where('~/a/b'), join(home, 'a', 'b'));
       assert.equal(where('/x'), join('/x'));
       assert.equal(where('./a/b'), join(home, 'a', 'b'));
-      const missing = where('a/b/onnx/model.onnx');
-      assert.equal(missing, join(home, 'hub', 'models--a--b', 'snapshots', 'main', 'onnx', 'model.onnx'));
-      await assert.rejects(
-        openModelFolder(missing),
-        isMissing(/^The model a\/b\/onnx\/model\.onnx is not on this computer\.$/),
-      );
-      await assert.rejects(
-        openModelFolder(where('a/b')),
-        isMissing(/^The model a\/b is not on this computer\.$/),
-      );
+      assert.equal(where('a/b/onnx/model.onnx'), undefined);
+      for (const name of ['nobody/none/onnx/model.onnx', 'nobody/none']) {
+        await assert.rejects(
+          openModelFolder(name),
+          isMissing(new RegExp(`^The model ${name} is not on this computer\\.$`)),
+        );
+      }
 
       const states = join(home, 'hub', 'models--a--b', 'snapshots');
       await cp(HUB_MODEL, join(states, 'old'), { recursive: true });
       await cp(join(HUB_MODEL, 'config.json'), join(states, 'new', 'config.json'));
       await mkdir(join(home, 'hub', 'models--a--b', 'refs'));
       await writeFile(join(home, 'hub', 'models--a--b', 'refs', 'main'), 'new');
-      assert.equal(where('a/b'), join(states, 'new'));
+      assert.equal(where('a/b'), join(states, 'old'), 'a configuration alone is no model');
       assert.equal(
         where('a/b/onnx/model.onnx'),
         join(states, 'old', 'onnx', 'model.onnx'),

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { comparison, hoverText } from '../../src/editor/hoverText';
 import { legendText } from '../../src/editor/legendText';
 import { english } from '../../src/editor/localize';
-import { codeBlock, codeSpan, commandLink, escapeMarkdown } from '../../src/editor/markdown';
+import { codeBlock, codeSpan, commandLink, escapeMarkdown, withoutLinks } from '../../src/editor/markdown';
 import { type DocumentStanding, type StatusInput, statusText } from '../../src/editor/statusText';
 import { mostSurprisingUnits, nextSurprise } from '../../src/editor/surprises';
 import { approximateTotals, exactTotals } from '../../src/editor/totals';
@@ -223,6 +223,15 @@ describe('totals', () => {
 });
 
 describe('text in Markdown', () => {
+  it('has no links in notifications', () => {
+    // As VS Code finds them: src/vs/base/common/linkedText.ts.
+    const link = /\[([^\]]+)\]\(((?:https?:\/\/|command:|file:)[^)\s]+)(?: (["'])(.+?)(\3))?\)/i;
+    const text = 'weights in [Repair](command:evil?%7B%7D) and [a][b](https://c "d")';
+    assert.match(text, link);
+    assert.doesNotMatch(withoutLinks(text), link);
+    assert.equal(withoutLinks('f(a[0]) (b)'), 'f(a[0]) (b)');
+  });
+
   it('keeps text from being Markdown', () => {
     assert.equal(escapeMarkdown('a*b_[c](d)|<e>&`'), 'a\\*b\\_\\[c\\]\\(d\\)\\|&lt;e&gt;&amp;\\`');
     assert.equal(escapeMarkdown('a\r\nb'), 'a b');
