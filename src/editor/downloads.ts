@@ -4,10 +4,9 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { formatBytes, formatCount } from '../loss/units';
 import { checksBeside } from '../model/checks';
-import { downloadModel, isFetched } from '../model/download';
 import { ModelError, messageOf } from '../model/errors';
 import { hubName, huggingFaceCache } from '../model/found';
-import { type HubForm, type HubModel, HubSite } from '../model/hubSite';
+import type { HubForm, HubModel, HubSite } from '../model/hubSite';
 import type { Log } from './log';
 import { showError, showInformation } from './notices';
 
@@ -28,9 +27,16 @@ interface FormItem extends vscode.QuickPickItem {
   readonly form: HubForm;
 }
 
+/** What models are fetched with. */
+interface Hub {
+  readonly site: HubSite;
+  readonly downloadModel: typeof import('../model/download').downloadModel;
+  readonly isFetched: typeof import('../model/download').isFetched;
+}
+
 /** The downloads of models. */
 export class ModelDownloads implements vscode.Disposable {
-  readonly #site = new HubSite(process.env, homedir());
+  #hub: Hub | undefined;
   readonly #checks: ReturnType<typeof checksBeside>;
   readonly #log: Log;
   readonly #running = new Set<AbortController>();
@@ -46,7 +52,7 @@ export class ModelDownloads implements vscode.Disposable {
    * @returns what `surprisal.model` is for it; undefined when that was given up or failed, which the user was told
    */
   async choose(): Promise<string | undefined> {
-    const repository = await this.#search();
+    const repository = await this.#search(await this.#loadHub());
     return repository === undefined ? undefined : this.fetch(repository);
   }
 
@@ -63,14 +69,15 @@ export class ModelDownloads implements vscode.Disposable {
       );
       return undefined;
     }
+    const hub = await this.#loadHub();
     for (;;) {
       const stop = new AbortController();
       this.#running.add(stop);
       try {
         const form = await (name.file === undefined
-          ? this.#chooseForm(name.repository, stop.signal)
-          : this.#namedForm(name.repository, name.file, stop));
-        return form && (await this.#download(form, stop));
+          ? chooseForm(hub, name.repository, stop.signal)
+          : namedForm(hub, name.repository, name.file, stop));
+        return form && (await this.#download(hub, form, stop));
       } catch (error) {
         if (stop.signal.aborted) {
           void showInformation(
@@ -99,16 +106,23 @@ export class ModelDownloads implements vscode.Disposable {
     }
   }
 
+  /** What most people never need is not loaded with the extension. */
+  async #loadHub(): Promise<Hub> {
+    if (!this.#hub) {
+      const [{ HubSite: Site }, { downloadModel, isFetched }] = await Promise.all([
+        import('../model/hubSite'),
+        import('../model/download'),
+      ]);
+      this.#hub = { site: new Site(process.env, homedir()), downloadModel, isFetched };
+    }
+    return this.#hub;
+  }
+
   /** @returns `owner/name`; undefined when none was chosen */
-  #search(): Promise<string | undefined> {
+  #search({ site }: Hub): Promise<string | undefined> {
     const pick = vscode.window.createQuickPick<ModelItem>();
     pick.title = title();
-    pick.placeholder = t(
-      'What you type is searched for on {0}: words of a name, or owner/name',
-      this.#site.host,
-    );
-    // The hub has found what fits.
-    pick.matchOnDescription = true;
+    pick.placeholder = t('What you type is searched for on {0}: words of a name, or owner/name', site.host);
     let stop = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const search = async () => {
@@ -119,7 +133,7 @@ export class ModelDownloads implements vscode.Disposable {
       pick.busy = true;
       let items: ModelItem[];
       try {
-        items = modelItems(words, await this.#site.search(words, signal));
+        items = modelItems(words, await site.search(words, signal));
       } catch (error) {
         const advice = error instanceof ModelError ? error.advice : '';
         const again = t('Press Enter to try again.');
@@ -129,6 +143,7 @@ export class ModelDownloads implements vscode.Disposable {
         }
       }
       if (!signal.aborted) {
+        // The hub has found what fits.
         pick.items = items.map((item) => ({ ...item, alwaysShow: true }));
         pick.busy = false;
       }
@@ -161,52 +176,55 @@ export class ModelDownloads implements vscode.Disposable {
     });
   }
 
-  /**
-   * @returns undefined when none was chosen
-   * @throws ModelError when the hub has no such model
-   */
-  async #chooseForm(repository: string, signal: AbortSignal): Promise<HubForm | undefined> {
-    const items: Promise<FormItem[]> = this.#site
-      .forms(repository, signal)
-      .then((found) => found.map(formItem));
-    const chosen = await vscode.window.showQuickPick(items, {
-      title: title(),
-      placeHolder: t('Which form of {0}', repository),
-      matchOnDescription: true,
-    });
-    return chosen?.form;
-  }
-
-  /** @throws ModelError when the hub has no such model, or no such form of it; an AbortError when that was given up */
-  async #namedForm(repository: string, file: string, stop: AbortController): Promise<HubForm> {
-    const forms = await withProgress(t('Looking for {0}', repository), stop, () =>
-      this.#site.forms(repository, stop.signal),
-    );
-    const named = forms.find((form) => form.file === file);
-    if (!named) {
-      throw new ModelError(
-        'download',
-        t('{0} has no {1}.', repository, file),
-        t('Choose another form of it.'),
-      );
-    }
-    return named;
-  }
-
-  async #download(form: HubForm, stop: AbortController): Promise<string> {
+  async #download(hub: Hub, form: HubForm, stop: AbortController): Promise<string> {
     const choice = `${form.repository}/${form.file}`;
     const path = await withProgress(t('Downloading {0}', choice), stop, (progress) => {
       const reports = new ProgressReports(progress);
-      return downloadModel(this.#site, form, {
-        cache: huggingFaceCache(process.env, homedir()),
-        checks: this.#checks,
-        signal: stop.signal,
-        progress: reports.hear,
-      }).finally(() => reports.dispose());
+      return hub
+        .downloadModel(hub.site, form, {
+          cache: huggingFaceCache(process.env, homedir()),
+          checks: this.#checks,
+          signal: stop.signal,
+          progress: reports.hear,
+        })
+        .finally(() => reports.dispose());
     });
     this.#log.info(`${choice} is in ${path}.`);
     return choice;
   }
+}
+
+/**
+ * @returns undefined when none was chosen
+ * @throws ModelError when the hub has no such model
+ */
+async function chooseForm(hub: Hub, repository: string, signal: AbortSignal): Promise<HubForm | undefined> {
+  const items: Promise<FormItem[]> = hub.site
+    .forms(repository, signal)
+    .then((found) => found.map((form) => formItem(hub, form)));
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: title(),
+    placeHolder: t('Which form of {0}', repository),
+    matchOnDescription: true,
+  });
+  return chosen?.form;
+}
+
+/** @throws ModelError when the hub has no such model, or no such form of it; an AbortError when that was given up */
+async function namedForm(
+  { site }: Hub,
+  repository: string,
+  file: string,
+  stop: AbortController,
+): Promise<HubForm> {
+  const forms = await withProgress(t('Looking for {0}', repository), stop, () =>
+    site.forms(repository, stop.signal),
+  );
+  const named = forms.find((form) => form.file === file);
+  if (!named) {
+    throw new ModelError('download', t('{0} has no {1}.', repository, file), t('Choose another form of it.'));
+  }
+  return named;
 }
 
 function title(): string {
@@ -274,7 +292,7 @@ function modelItems(words: string, models: readonly HubModel[]): ModelItem[] {
   return all.length > 0 ? all : [{ label: t('No model with ONNX files has that in its name') }];
 }
 
-function formItem(form: HubForm): FormItem {
+function formItem({ isFetched }: Hub, form: HubForm): FormItem {
   const name = basename(form.file);
   const detail = formDetail(name);
   const size = formatBytes(form.bytes);
