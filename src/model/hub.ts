@@ -157,7 +157,7 @@ function externalFiles({ initializers }: OnnxModel): string[] {
 export async function checkTexts(folder: string): Promise<void> {
   const [config, tokenizer] = await Promise.all(TEXT_FILES.map((name) => readJson(join(folder, name))));
   separatorOf(tokenizer, config, Number.POSITIVE_INFINITY, join(folder, CONFIG));
-  new ByteTokenizer(tokenizer, {}, join(folder, 'tokenizer.json'));
+  new ByteTokenizer(tokenizer, join(folder, 'tokenizer.json'));
 }
 
 /**
