@@ -1,9 +1,12 @@
-/** What a byte-level tokenizer does, which writes each byte as a character. */
+/**
+ * The two forms of tokenizers whose tokens are byte strings: byte-level ones, which write each byte as a character, and
+ * SentencePiece's BPE with byte fallback, which writes characters, a space as ▁, and what it has no token for in bytes.
+ */
 import { Tokenizer } from '@huggingface/tokenizers';
 import type { AddedToken } from './addedTokens';
 import { ModelError } from './errors';
 import { isPrintable, pieceEndOf, pieceEnds } from './pieces';
-import { type PreTokenizer, wordsOf } from './preTokenizer';
+import { type PreTokenizer, stepsOf, wordsOf } from './preTokenizer';
 
 /** The parts of a `tokenizer.json`. */
 export interface TokenizerFile {
@@ -13,6 +16,9 @@ export interface TokenizerFile {
   readonly model?: {
     readonly type?: string;
     readonly vocab?: Readonly<Record<string, number>>;
+    readonly merges?: readonly (string | readonly [string, string])[];
+    readonly byte_fallback?: boolean;
+    readonly ignore_merges?: boolean;
   };
   readonly decoder?: {
     readonly type?: string;
@@ -61,7 +67,11 @@ export interface TokenizerForm {
   pieceEnds(text: string): number[];
 }
 
-const ADVICE = 'Use a model with a byte-level tokenizer (GPT-2, Llama 3, Qwen, SmolLM …).';
+/** How SentencePiece writes a space. */
+const BLANK = '\u2581';
+
+const ADVICE =
+  'Use a model whose tokenizer is byte-level (GPT-2, Llama 3, Qwen, SmolLM …) or a BPE with byte fallback (Llama 2, Mistral, Gemma …).';
 
 /**
  * What a `tokenizer.json` says.
@@ -74,7 +84,13 @@ export function formOf(definition: TokenizerFile, file: string): TokenizerForm {
   if (decoders.some((entry) => entry?.type === 'ByteLevel')) {
     return byteLevel(definition, file);
   }
-  const what = model?.type === 'Unigram' ? 'is one of SentencePiece’s unigram models' : 'is not byte-level';
+  if (model?.type === 'BPE' && model.byte_fallback === true) {
+    return byteFallback(definition, file);
+  }
+  const what =
+    model?.type === 'Unigram'
+      ? 'is one of SentencePiece’s unigram models'
+      : 'is neither byte-level nor a BPE with byte fallback';
   throw new ModelError(
     'model-invalid',
     `The tokenizer ${file} ${what}, so its tokens cannot be mapped to the text exactly.`,
@@ -212,4 +228,126 @@ function missingIn({ starts, bytes }: Vocabulary): Uint8Array {
     }
   }
   return isMissing;
+}
+
+function byteFallback(definition: TokenizerFile, file: string): TokenizerForm {
+  const { normalizer, pre_tokenizer, model } = definition;
+  if (model?.ignore_merges) {
+    throw unknown(file, 'model', { ignore_merges: true });
+  }
+  const { prefix, isNormalized, isSplit } = blanksOf(normalizer, pre_tokenizer, file);
+  const library = libraryOf(definition, null, null);
+  const vocabulary = vocabularyOf(definition, (token) => {
+    const [, byte] = /^<0x([0-9A-F]{2})>$/.exec(token) ?? [];
+    return byte === undefined
+      ? new TextEncoder().encode(token.replaceAll(BLANK, ' '))
+      : Uint8Array.of(Number.parseInt(byte, 16));
+  });
+  const isMissing = new Uint8Array(0x100);
+  const lacks = [...isMissing.keys()].some((byte) => {
+    const token = `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
+    return model?.vocab?.[token] === undefined;
+  });
+  if (lacks || model?.vocab?.[BLANK] === undefined) {
+    throw new ModelError(
+      'model-invalid',
+      `The tokenizer ${file} has not a token for every byte (<0x00> to <0xFF>) and for a space (${BLANK}).`,
+      'Get the file again, or choose another model.',
+    );
+  }
+  const written = (text: string) => text.replaceAll(' ', BLANK);
+  const joined = joinedBy(model.merges ?? []);
+  // No merge goes over the end of a word, so that each can be cut into tokens for itself.
+  const isEnd = (before: string, after: string) =>
+    !joined.has(before + after) || (isSplit && after === BLANK);
+  cutBy(library, (text) => wordsBetween(text, isEnd));
+  const breaks = [...joined].filter((pair) => pair !== '\n\n' && pair.includes('\n'));
+  const begun = breaks.filter((pair) => pair.startsWith('\n')).length;
+  const kind = begun * 2 > breaks.length ? 'before line break' : 'after line break';
+  const isPieceEnd = (text: string, end: number) =>
+    end === text.length || isEnd(written(text[end - 1]), written(text[end]));
+  return {
+    library,
+    vocabulary,
+    isMissing,
+    prefix,
+    written,
+    normalized: isNormalized ? written : asItIs,
+    // At either side of these is a line break or another character of ASCII: one code unit.
+    pieceEnds: (text) => pieceEnds(text, kind).filter((end) => isPieceEnd(text, end)),
+  };
+}
+
+/**
+ * How a tokenizer with byte fallback makes ▁ of spaces, and where it puts one more.
+ * @returns `isNormalized`: before it looks for some added tokens; `isSplit`: so that a word has one ▁ at most, at its beginning
+ * @throws ModelError when it does anything else to a text
+ */
+function blanksOf(
+  normalizer: Normalizer | null | undefined,
+  preTokenizer: PreTokenizer | null | undefined,
+  file: string,
+): { readonly prefix: Prefix; readonly isNormalized: boolean; readonly isSplit: boolean } {
+  const isReplace = ({ type, pattern, content }: Normalizer) =>
+    type === 'Replace' && pattern?.String === ' ' && content === BLANK;
+  const isPrepend = ({ type, prepend }: Normalizer) => type === 'Prepend' && prepend === BLANK;
+  const normalizers = normalizersOf(normalizer).filter(({ type }) => type !== 'NFC');
+  const replaces = normalizers.filter(isReplace).length;
+  const prepends = normalizers.filter(isPrepend).length;
+  if (replaces + prepends !== normalizers.length || prepends > 1 || (prepends === 1 && replaces === 0)) {
+    throw unknown(file, 'normalizer', normalizer);
+  }
+  // Where spaces have been replaced there is none to split at.
+  const isIdle = ({ type, pattern }: PreTokenizer) =>
+    replaces > 0 && type === 'Split' && pattern?.String === ' ';
+  const [step, ...others] = stepsOf(preTokenizer).filter((one) => !isIdle(one));
+  if (step === undefined && replaces > 0) {
+    return { prefix: prepends > 0 ? 'normalized' : 'never', isNormalized: true, isSplit: false };
+  }
+  const scheme = step?.prepend_scheme ?? 'always';
+  if (
+    step?.type !== 'Metaspace' ||
+    step.replacement !== BLANK ||
+    !(scheme === 'always' || scheme === 'first' || scheme === 'never') ||
+    others.length > 0 ||
+    normalizers.length > 0
+  ) {
+    throw unknown(file, 'pre_tokenizer', preTokenizer);
+  }
+  return { prefix: scheme, isNormalized: false, isSplit: step.split !== false };
+}
+
+/** The last character of what a merge joins, and the first one of what it is joined with. */
+function joinedBy(merges: readonly (string | readonly [string, string])[]): Set<string> {
+  const joined = new Set<string>();
+  for (const merge of merges) {
+    const [left, right] = typeof merge === 'string' ? merge.split(' ') : merge;
+    joined.add(lastCharacter(left) + String.fromCodePoint(right.codePointAt(0) ?? 0));
+  }
+  return joined;
+}
+
+function lastCharacter(text: string): string {
+  const [low, high] = [text.charCodeAt(text.length - 1), text.charCodeAt(text.length - 2)];
+  return text.slice(low >> 10 === 0x37 && high >> 10 === 0x36 ? -2 : -1);
+}
+
+/** A text, cut wherever there is an end between two characters. */
+function wordsBetween(text: string, isEnd: (before: string, after: string) => boolean): string[] {
+  const words: string[] = [];
+  let start = 0;
+  let at = 0;
+  let before = '';
+  for (const character of text) {
+    if (at > start && isEnd(before, character)) {
+      words.push(text.slice(start, at));
+      start = at;
+    }
+    before = character;
+    at += character.length;
+  }
+  if (at > start) {
+    words.push(text.slice(start));
+  }
+  return words;
 }

@@ -210,7 +210,7 @@ for (const [name, path, missing] of [
 }
 
 describe('tokenizer', () => {
-  it('refuses a vocabulary that is not byte-level, and names the file', () => {
+  it('refuses a vocabulary that is neither byte-level nor one with byte fallback, and names the file', () => {
     const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
     definition.decoder = { type: 'Metaspace', replacement: '▁' };
     assert.throws(
