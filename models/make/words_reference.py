@@ -23,6 +23,9 @@ FIXTURES = HERE.parents[1] / "test" / "fixtures"
 ENGLISH = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 LINES = r"\s*[\r\n]+|\s+(?!\S)|\s+"
 LLAMA3 = ENGLISH + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + LINES
+QWEN_MARKS = (
+    ENGLISH + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|" + LINES
+)
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 O200K = (
     rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+{ENGLISH}?|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*{ENGLISH}?"
@@ -33,7 +36,7 @@ CL100K = (
 )
 BLOOM = r" ?[^(\s|[.,!?…。，、।۔،])]+"
 DEEPSEEK3 = (
-    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|" + LINES
+    r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|""" + LINES
 )
 
 
@@ -68,9 +71,11 @@ PRE_TOKENIZERS = {
     "digits together": sequence(digits(False), byte_level(True)),
     "Llama 3": sequence(split(LLAMA3), byte_level(False)),
     "Qwen": sequence(split(LLAMA3.replace("{1,3}", "")), byte_level(False)),
+    "Qwen 3.5": sequence(split(QWEN_MARKS), byte_level(False)),
     "Phi-4": sequence(split(LLAMA3, "Removed", True), byte_level(False)),
     "cl100k, possessive": sequence(split(CL100K), byte_level(False)),
     "o200k": sequence(split(O200K), byte_level(False)),
+    "Tekken": sequence(split(O200K.replace(f"{ENGLISH}?", "").replace("{1,3}", "")), byte_level(False)),
     "DeepSeek-V3": sequence(split(r"\p{N}{1,3}"), split("[一-龥぀-ゟ゠-ヿ]+"), split(DEEPSEEK3), byte_level(False)),
     "DeepSeek Coder": sequence(
         split("[\r\n]"), split(r"\s?\p{L}+"), split(r"\s?\p{P}+"), split("[一-龥ࠀ-一가-퟿]+"), digits(True), byte_level(False)

@@ -10,27 +10,53 @@ import { GPT2, type PreTokenizer, portablePattern } from './preTokenizer';
 /**
  * Where words end for certain. Before the line break that follows what is printed, for GPT-2 and its kin: no alternative of
  * its pattern takes both, and none looks farther ahead or back than that. After a line break that something printed follows,
- * with or without indentation, for Llama 3 and Qwen: each alternative that takes a line break takes as many as it can and
- * ends with the last one.
+ * with or without indentation, for Llama 3 and Qwen and what is made like their patterns: each alternative that takes a line
+ * break takes as many as it can and ends with the last one, or with slashes that come right after it.
  */
 export type PieceEnd = 'before line break' | 'after line break';
 
 const GPT2_AS_PUBLISHED =
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-const LLAMA3_AND_QWEN: readonly string[] = ['{1,3}', ''].map(
-  (digits) =>
-    `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
-);
+const ENGLISH = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
+const BLANKS = '\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
+
+/** How many digits a word has, and whether marks are letters. */
+const LLAMA3_AND_QWEN: readonly string[] = [
+  `${ENGLISH}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|${BLANKS}`,
+  `${ENGLISH}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|${BLANKS}`,
+  `${ENGLISH}|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|${BLANKS}`,
+];
+
+/** OpenAI's, and Mistral's, which has no English endings. */
+const O200K_AND_TEKKEN: readonly string[] = [
+  [`${ENGLISH}?`, '{1,3}'],
+  ['', ''],
+].map(([ending, digits]) => {
+  const [upper, lower] = ['Lu}\\p{Lt', 'Ll'].map((letters) => `[\\p{${letters}}\\p{Lm}\\p{Lo}\\p{M}]`);
+  const words = [`${upper}*${lower}+`, `${upper}+${lower}*`].map(
+    (letters) => `[^\\r\\n\\p{L}\\p{N}]?${letters}${ending}`,
+  );
+  return `${words.join('|')}|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|${BLANKS}`;
+});
+
+const DEEPSEEK3 = `[!"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_\`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|${BLANKS}`;
 
 /** The patterns that are known, with the ends of pieces that they allow. */
 const PIECE_ENDS: ReadonlyMap<string | undefined, PieceEnd> = new Map([
   ...[GPT2, GPT2_AS_PUBLISHED].map((pattern) => [pattern, 'before line break'] as const),
-  ...LLAMA3_AND_QWEN.map((pattern) => [portablePattern(pattern), 'after line break'] as const),
+  ...[...LLAMA3_AND_QWEN, ...O200K_AND_TEKKEN, DEEPSEEK3].map(
+    (pattern) => [portablePattern(pattern), 'after line break'] as const,
+  ),
 ]);
 
-/** Patterns that cut digits off, and change nothing about that. */
-const DIGIT_PATTERNS: readonly (string | undefined)[] = ['\\p{N}', '\\p{N}+'];
+/** Patterns that cut digits off, or Chinese and Japanese, and change nothing about that. */
+const OTHER_PATTERNS: readonly (string | undefined)[] = [
+  '\\p{N}',
+  '\\p{N}+',
+  '\\p{N}{1,3}',
+  '[一-龥\u3040-ゟ゠-ヿ]+',
+];
 
 /**
  * The ends of pieces (see {@link pieceEnds}) that have the tokens of the whole text; undefined when none are known.
@@ -39,7 +65,7 @@ const DIGIT_PATTERNS: readonly (string | undefined)[] = ['\\p{N}', '\\p{N}+'];
 export function pieceEndOf(steps: readonly PreTokenizer[]): PieceEnd | undefined {
   const patterns = steps.filter(({ type }) => type === 'Split').map(({ pattern }) => pattern?.Regex);
   const ends = new Set(patterns.map((pattern) => PIECE_ENDS.get(pattern)).filter((end) => end !== undefined));
-  const isKnown = patterns.every((pattern) => PIECE_ENDS.has(pattern) || DIGIT_PATTERNS.includes(pattern));
+  const isKnown = patterns.every((pattern) => PIECE_ENDS.has(pattern) || OTHER_PATTERNS.includes(pattern));
   return isKnown && ends.size === 1 ? [...ends][0] : undefined;
 }
 
@@ -51,7 +77,7 @@ const REACH = 12;
 
 /**
  * Where the pieces of a text end: before some of the line breaks that come after a printable ASCII character, or after some
- * of those that come before one, and its indentation. Which ones, the characters before them decide, so that they stay
+ * of those that come before one, and its indentation, but not before a slash. Which ones, the characters before them decide, so that they stay
  * where they are when other places change.
  * @returns UTF-16 offsets, ascending; the last one is the text's length, unless that is 0
  */
@@ -60,7 +86,7 @@ export function pieceEnds(text: string, kind: PieceEnd): number[] {
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
     const end = kind === 'after line break' ? at + 1 : text[at - 1] === '\r' ? at - 1 : at;
     const printed = kind === 'after line break' ? afterIndentation(text, end) : end - 1;
-    if (isPrintable(text.charCodeAt(printed)) && isChosen(text, end)) {
+    if (isPrintable(text.charCodeAt(printed)) && text[end] !== '/' && isChosen(text, end)) {
       ends.push(end);
     }
   }

@@ -3,8 +3,8 @@ import { pieceEndOf, pieceEnds } from '../../src/model/pieces';
 import { type PreTokenizer, wordsOf } from '../../src/model/preTokenizer';
 import { GPT2, LLAMA3, QWEN } from '../support/wordPatterns';
 
-/** Takes slashes together with the line breaks before them, as OpenAI's o200k does. */
-const WITH_SLASHES = LLAMA3.replace('[\\r\\n]*', '[\\r\\n/]*');
+/** Takes what comes after line breaks together with them. */
+const WITH_STARS = LLAMA3.replace('[\\r\\n]*', '[\\r\\n*]*');
 
 const split = (Regex: string) => ({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false });
 const bytes = (use_regex: boolean) => ({ type: 'ByteLevel', add_prefix_space: false, use_regex });
@@ -25,6 +25,7 @@ describe('pieces of a text', () => {
     }
     for (const steps of [
       [split(LLAMA3), bytes(false)],
+      [{ ...split(LLAMA3), behavior: 'Removed', invert: true }, bytes(false)],
       [split(QWEN), bytes(false)],
     ]) {
       assert.equal(endOf(...steps), 'after line break', JSON.stringify(steps));
@@ -32,7 +33,7 @@ describe('pieces of a text', () => {
     for (const steps of [
       [bytes(false)],
       [split('\\p{N}'), bytes(false)],
-      [split(WITH_SLASHES), bytes(false)],
+      [split(WITH_STARS), bytes(false)],
       [split(LLAMA3), bytes(true)],
       [{ ...split(GPT2), behavior: 'Contiguous' }, bytes(false)],
       [split(GPT2), { type: 'Punctuation' }, bytes(false)],
@@ -61,7 +62,10 @@ describe('pieces of a text', () => {
   });
 
   it('or between a line break and a printable ASCII character after it, or after its indentation', () => {
-    const lines = Array.from({ length: 800 }, (_, i) => `${['', ' \t', '\u00a0', '\f'][i % 4]}line ${i}`);
+    const lines = Array.from(
+      { length: 800 },
+      (_, i) => `${['', ' \t', '\u00a0', '\f', '/'][i % 5]}line ${i}`,
+    );
     for (const lineBreak of ['\n', '\r\n', '\n\n', '\n  \n']) {
       const text = lines.join(lineBreak);
       const ends = pieceEnds(text, 'after line break');

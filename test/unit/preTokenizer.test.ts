@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
+import * as fc from 'fast-check';
 import type { AddedToken } from '../../src/model/addedTokens';
+import { pieceEndOf, pieceEnds } from '../../src/model/pieces';
 import { type PreTokenizer, wordsOf } from '../../src/model/preTokenizer';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { FIXTURES, TINY_MODEL } from '../support/paths';
@@ -39,6 +41,66 @@ describe('words of a tokenizer', () => {
         const lengths = words(text).map(({ length }) => length);
         assert.deepEqual(lengths, REFERENCE.words[family][i], JSON.stringify(text));
       }
+    });
+  }
+
+  const FAMILIES_IN_PIECES = Object.keys(REFERENCE.pre_tokenizers).filter((family) =>
+    pieceEndOf(wordsOf(REFERENCE.pre_tokenizers[family])?.steps ?? []),
+  );
+
+  it('allow pieces for most families', () => {
+    assert.deepEqual(FAMILIES_IN_PIECES, [
+      ...['GPT-2', 'StarCoder', 'digits together', 'Llama 3', 'Qwen', 'Qwen 3.5', 'Phi-4', 'o200k', 'Tekken'],
+      'DeepSeek-V3',
+    ]);
+  });
+
+  for (const family of FAMILIES_IN_PIECES) {
+    it(`are in pieces what they are in the whole text: ${family}`, () => {
+      const { steps } = wordsOf(REFERENCE.pre_tokenizers[family]) ?? assert.fail();
+      const kind = pieceEndOf(steps) ?? assert.fail();
+      const words = wordsBy({ type: 'Sequence', pretokenizers: steps });
+      const line = fc.oneof(
+        fc.constantFrom(
+          '',
+          ' ',
+          '    ',
+          '\t',
+          'x',
+          '  return 17',
+          'end.',
+          '};',
+          '/',
+          '// 1',
+          '*/',
+          '漢字',
+          '²',
+          "it's",
+          'É',
+        ),
+        fc.string({ unit: 'grapheme', maxLength: 12 }),
+        fc.constantFrom(...REFERENCE.texts),
+      );
+      const text = fc
+        .array(fc.tuple(line, line, fc.constantFrom('\n', '\n', '\r\n', '\r')), {
+          minLength: 100,
+          maxLength: 400,
+        })
+        .map((lines) => lines.flat().join(''));
+      let cuts = 0;
+      fc.assert(
+        fc.property(text, (whole) => {
+          const ends = pieceEnds(whole, kind);
+          const pieces = ends.map((end, i) => whole.slice(ends[i - 1] ?? 0, end));
+          assert.deepEqual(
+            pieces.flatMap((piece) => words(piece)),
+            words(whole),
+          );
+          cuts += pieces.length - 1;
+        }),
+        { numRuns: 100 },
+      );
+      assert.ok(cuts > 40, `${cuts} cuts`);
     });
   }
 

@@ -13,7 +13,15 @@ import { ByteTokenizer } from '../../src/model/tokenizer';
 import { pageLimitsFor } from '../../src/text/pages';
 import { sectionsOfText } from '../../src/text/sections';
 import { FIXTURES, MODEL, ROOT, TINY_MODEL } from '../support/paths';
-import { LLAMA3, QWEN } from '../support/wordPatterns';
+
+const { pre_tokenizers: FAMILIES } = JSON.parse(
+  readFileSync(join(FIXTURES, 'reference', 'words.json'), 'utf8'),
+) as { readonly pre_tokenizers: Readonly<Record<string, PreTokenizer>> };
+
+const PRE_TOKENIZERS: readonly (readonly [string, PreTokenizer | undefined])[] = [
+  ['its own', undefined],
+  ...['Llama 3', 'Qwen'].map((family) => [`${family}'s`, FAMILIES[family]] as const),
+];
 
 /** Text as unkind as documents get: any code unit, lone surrogates, controls, blanks, emoji, special tokens. */
 const nastyText = fc
@@ -115,20 +123,10 @@ for (const [name, path, missing] of [
       );
     });
 
-    for (const words of ['its own', "Llama 3's", "Qwen's"] as const) {
+    for (const [words, preTokenizer] of PRE_TOKENIZERS) {
       it(`has the tokens of the whole text where it takes it in pieces, after any edits, with ${words} words`, () => {
         const definition = JSON.parse(readFileSync(join(path, 'tokenizer.json'), 'utf8'));
-        if (words !== 'its own') {
-          definition.pre_tokenizer.pretokenizers = [
-            {
-              type: 'Split',
-              pattern: { Regex: words === "Qwen's" ? QWEN : LLAMA3 },
-              behavior: 'Isolated',
-              invert: false,
-            },
-            { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false },
-          ];
-        }
+        definition.pre_tokenizer = structuredClone(preTokenizer ?? definition.pre_tokenizer);
         const inPieces = new ByteTokenizer(definition, path);
         const endOf = (step: PreTokenizer) => pieceEndOf(wordsOf(step)?.steps ?? []);
         const kind = endOf(definition.pre_tokenizer) ?? assert.fail('no pieces');
