@@ -67,6 +67,8 @@ export interface TokenizerForm {
   pieceEnds(text: string): number[];
 }
 
+const BPE = 'BPE';
+
 /** How SentencePiece writes a space. */
 const BLANK = '\u2581';
 
@@ -81,11 +83,13 @@ const ADVICE =
 export function formOf(definition: TokenizerFile, file: string): TokenizerForm {
   const { model, decoder } = definition;
   const decoders = decoder?.decoders ?? [decoder];
-  if (decoders.some((entry) => entry?.type === 'ByteLevel')) {
-    return byteLevel(definition, file);
+  // Older files do not say the type of their model.
+  const bpe = model?.merges && (model.type ?? BPE) === BPE ? { ...model, type: BPE } : undefined;
+  if (bpe && decoders.some((entry) => entry?.type === 'ByteLevel')) {
+    return byteLevel({ ...definition, model: bpe }, file);
   }
-  if (model?.type === 'BPE' && model.byte_fallback === true) {
-    return byteFallback(definition, file);
+  if (bpe?.byte_fallback === true) {
+    return byteFallback({ ...definition, model: bpe }, file);
   }
   const what =
     model?.type === 'Unigram'

@@ -220,6 +220,15 @@ describe('tokenizer', () => {
     );
   });
 
+  it('takes a model that does not say its type for a BPE, as older files have it', () => {
+    const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
+    const tokenizer = new ByteTokenizer(definition, 'some/tokenizer.json');
+    const { vocab, merges } = definition.model;
+    const older = new ByteTokenizer({ ...definition, model: { vocab, merges } }, 'some/tokenizer.json');
+    const text = 'def f(x):\n    return x\n';
+    assert.deepEqual(older.encode(text), tokenizer.encode(text));
+  });
+
   it('refuses a tokenizer that changes the text', () => {
     const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
     definition.normalizer = { type: 'Replace', pattern: { String: 'a' }, content: 'bb' };
