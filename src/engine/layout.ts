@@ -62,9 +62,12 @@ export function layOutSection(
   limits: PageLimits,
 ): LaidOutSection {
   const { start, text, isLast } = section;
-  const earlier = section.before === undefined ? previous?.ids : tokenizer.encode(section.before).ids;
+  const earlier =
+    section.before === undefined
+      ? previous?.ids
+      : tokenizer.encode(section.before, section.before.length === start).ids;
   const before = earlier?.slice(-limits.overlap) ?? new Uint32Array();
-  const { ids, byteLengths } = tokenizer.encode(text);
+  const { ids, byteLengths } = tokenizer.encode(text, start === 0);
   const none = new Uint32Array();
   // A text of nothing but bytes that the vocabulary lacks has no tokens either.
   const { starts, ends } = ids.length === 0 ? { starts: none, ends: none } : tokenRanges(text, byteLengths);

@@ -1,12 +1,12 @@
-/** A byte-level tokenizer: vocabulary ids, and the exact bytes behind each. */
+/** A model's tokenizer: vocabulary ids, and the exact bytes behind each. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { Tokenizer } from '@huggingface/tokenizers';
 import { LRUCache } from 'lru-cache';
-import { utf8Bytes } from '../text/utf8';
+import { utf8Bytes, utf8Length } from '../text/utf8';
+import { type AddedToken, AddedTokens } from './addedTokens';
 import { ModelError } from './errors';
 import type { ModelFolder } from './folder';
-import { isPrintable, type PieceEnd, pieceEndOf, pieceEnds } from './pieces';
+import { formOf, type TokenizerFile, type TokenizerForm } from './tokenizerForms';
 
 /** Bound of the pieces of texts that are kept, in tokens (8 bytes each): more than a text that is scored as a whole has. */
 const KEPT_TOKENS = 1_000_000;
@@ -23,70 +23,54 @@ export interface EncodedText {
   readonly byteLengths: Uint32Array;
 }
 
-/** The parts of `tokenizer.json` that decide whether byte offsets can be exact. */
-interface TokenizerFile {
-  readonly normalizer?: { readonly type?: string } | null;
-  readonly decoder?: {
-    readonly type?: string;
-    readonly decoders?: readonly { readonly type?: string }[];
-  } | null;
+/** A part of a text, and the number of bytes at its end that no token stands for. */
+interface EncodedPiece extends EncodedText {
+  readonly rest: number;
 }
 
 /**
- * Adds exact bytes to `@huggingface/tokenizers`, which yields ids alone: in a byte-level vocabulary every
- * token is a byte string, and a text's tokens concatenated are its UTF-8 bytes.
+ * Adds exact bytes to `@huggingface/tokenizers`, which yields ids alone: every token of the vocabularies that are known here
+ * is a byte string, and a text's tokens concatenated are its UTF-8 bytes.
+ *
+ * The ids are those of the reference (Hugging Face's `tokenizers`), special tokens where a text looks like them included, with two
+ * exceptions: Unicode's normal form C is left out, and so is a first token that is nothing but the space that some
+ * tokenizers put before a text, because no byte of the text is behind it.
  */
 export class ByteTokenizer {
-  readonly #tokenizer: Tokenizer;
-  readonly #vocabulary: Vocabulary;
-  /** [256] 1 for bytes that no id stands for. */
-  readonly #isMissing: Uint8Array;
+  readonly #form: TokenizerForm;
+  /** Searched for in a text, and what is between these in the normalised one. */
+  readonly #added: AddedTokens;
+  readonly #normalized: AddedTokens;
   /** Number of tokens that the model has. */
   #limit = Number.POSITIVE_INFINITY;
-  /** Where a text can be cut into pieces; undefined where it is one. */
-  readonly #pieceEnd: PieceEnd | undefined;
   /** By their text's digest. */
-  readonly #pieces = new LRUCache<string, EncodedText>({
+  readonly #pieces = new LRUCache<string, EncodedPiece>({
     maxSize: KEPT_TOKENS,
     sizeCalculation: ({ ids }) => 1 + ids.length,
   });
 
   /**
    * @param definition the parsed `tokenizer.json`
-   * @param config the parsed `tokenizer_config.json`
    * @param file named in error messages
-   * @throws ModelError when the vocabulary is not byte-level
+   * @throws ModelError when its tokens cannot be mapped to a text's bytes, or it is not known how
    */
   constructor(
     definition: object,
-    config: object,
     readonly file: string,
   ) {
-    const { decoder, normalizer } = definition as TokenizerFile;
-    const decoders = decoder?.decoders ?? [decoder];
-    if (!decoders.some((entry) => entry?.type === 'ByteLevel')) {
-      throw new ModelError(
-        'model-invalid',
-        `The tokenizer ${file} is not byte-level, so its tokens cannot be mapped to the text exactly.`,
-        'Use a model with a byte-level tokenizer (GPT-2, Llama 3, Qwen, SmolLM …).',
-      );
-    }
-    // Unicode's normal form C is left out, so that tokens stand for the text's own bytes. Most texts have that form.
-    const asIs = normalizer?.type === 'NFC' ? { ...definition, normalizer: null } : definition;
-    this.#tokenizer = new Tokenizer(asIs, config);
-    this.#vocabulary = vocabularyOf(this.#tokenizer);
-    this.#isMissing = new Uint8Array(0x100).fill(1);
-    const { starts, bytes } = this.#vocabulary;
-    for (let id = 0; id + 1 < starts.length; id++) {
-      if (starts[id + 1] === starts[id] + 1) {
-        this.#isMissing[bytes[starts[id]]] = 0;
-      }
-    }
-    skipMissingBytes(this.#tokenizer, this.#isMissing);
-    // A byte that no id stands for counts with a neighbour: there must be none at the ends of pieces.
-    const isAtEnds = (byte: number) => [0x09, 0x0a, 0x0d, 0x20].includes(byte) || isPrintable(byte);
-    const hasEnds = this.#isMissing.every((missing, byte) => !missing || !isAtEnds(byte));
-    this.#pieceEnd = hasEnds ? pieceEndOf(asIs) : undefined;
+    const { added_tokens = [] } = definition as TokenizerFile;
+    this.#form = formOf(definition, file);
+    const { normalized, prefix } = this.#form;
+    const prepended = prefix === 'normalized' ? normalized(' ') : '';
+    const contentOf = ({ content }: AddedToken) => prepended + normalized(content);
+    this.#added = new AddedTokens(
+      added_tokens.filter((token) => !token.normalized),
+      ({ content }) => content,
+    );
+    this.#normalized = new AddedTokens(
+      added_tokens.filter((token) => token.normalized),
+      contentOf,
+    );
   }
 
   /**
@@ -99,16 +83,7 @@ export class ByteTokenizer {
   ): Promise<ByteTokenizer> {
     const file = folder.file('tokenizer.json');
     try {
-      const definition = JSON.parse(await readFile(file, 'utf8'));
-      // Of a model that was not made for Surprisal it may be left out: nothing in it matters to which tokens a text has.
-      const other = await readFile(folder.file('tokenizer_config.json'), 'utf8').catch((error) => {
-        if (folder.split && error.code === 'ENOENT') {
-          return '{}';
-        }
-        throw error;
-      });
-      const config = JSON.parse(other);
-      return new ByteTokenizer(definition, config, file);
+      return new ByteTokenizer(JSON.parse(await readFile(file, 'utf8')), file);
     } catch (error) {
       if (error instanceof ModelError) {
         throw error;
@@ -129,40 +104,96 @@ export class ByteTokenizer {
   /**
    * Cuts a text into tokens, without adding any. A lone surrogate counts as U+FFFD. What was cut lately, of this text or
    * another one, is found again in pieces.
+   * @param begins whether the text begins here; else it goes on, and no space is put before it
    * @throws ModelError when the tokenizer changed the text, so that tokens and text do not match, or the model lacks a token
    */
-  encode(text: string): EncodedText {
-    const pieces: EncodedText[] = [];
-    let start = 0;
-    for (const end of this.#pieceEnd ? pieceEnds(text, this.#pieceEnd) : [text.length]) {
-      const piece = text.slice(start, end);
-      const key = createHash('sha256').update(piece, 'utf16le').digest('base64');
-      let tokens = this.#pieces.get(key);
-      if (!tokens) {
-        tokens = this.#cut(piece, text.slice(0, start));
-        this.#pieces.set(key, tokens);
+  encode(text: string, begins = true): EncodedText {
+    // U+FFFD is one UTF-16 code unit, as a lone surrogate is: positions stay the same.
+    const wellFormed = toWellFormed(text);
+    const { prefix, normalized } = this.#form;
+    const pieces: EncodedPiece[] = [];
+    for (const part of this.#added.split(wellFormed)) {
+      if (part.id !== undefined) {
+        pieces.push(this.#addedToken(part.id, wellFormed.slice(part.start, part.end)));
+        continue;
       }
-      pieces.push(tokens);
-      start = end;
+      const isFirst = part.start === 0;
+      const space = prefix === 'normalized' && (begins || !isFirst) ? normalized(' ') : '';
+      const inner = this.#normalized.split(space + normalized(wellFormed.slice(part.start, part.end)));
+      for (const { start: from, end: to, id } of inner) {
+        const start = part.start + Math.max(0, from - space.length);
+        const end = part.start + to - space.length;
+        if (id !== undefined) {
+          pieces.push(this.#addedToken(id, wellFormed.slice(start, end)));
+        } else if (end > start) {
+          const hasSpace =
+            from < space.length ||
+            (this.#putsSpace(start === 0, begins) && !this.#startsWithSpace(wellFormed[start]));
+          pieces.push(...this.#section(wellFormed, start, end, hasSpace));
+        }
+      }
     }
     return joined(pieces);
   }
 
+  /** Whether a space is put before what comes after an added token, or begins a text. */
+  #putsSpace(isFirst: boolean, begins: boolean): boolean {
+    const { prefix } = this.#form;
+    return isFirst ? begins && (prefix === 'always' || prefix === 'first') : prefix === 'always';
+  }
+
+  #startsWithSpace(character: string): boolean {
+    const { written } = this.#form;
+    return written(character) === written(' ');
+  }
+
+  #addedToken(id: number, text: string): EncodedPiece {
+    this.#checkLimit(id);
+    return { ids: Uint32Array.of(id), byteLengths: Uint32Array.of(utf8Length(text)), rest: 0 };
+  }
+
+  /** @param hasSpace whether a space is put before it */
+  #section(text: string, start: number, end: number, hasSpace: boolean): EncodedPiece[] {
+    const section = text.slice(start, end);
+    let from = 0;
+    return this.#form.pieceEnds(section).map((to) => {
+      const piece = section.slice(from, to);
+      const space = hasSpace && from === 0;
+      const key = createHash('sha256')
+        .update(`${Number(space)}${piece}`, 'utf16le')
+        .digest('base64');
+      let tokens = this.#pieces.get(key);
+      if (!tokens) {
+        tokens = this.#cut(piece, space, text.slice(0, start + from));
+        this.#pieces.set(key, tokens);
+      }
+      from = to;
+      return tokens;
+    });
+  }
+
   /** @param before the text before it, for an error's place */
-  #cut(text: string, before: string): EncodedText {
-    // U+FFFD is one UTF-16 code unit, as a lone surrogate is: positions stay the same.
-    const ids = Uint32Array.from(
-      this.#tokenizer.encode(toWellFormed(text), { add_special_tokens: false }).ids as number[],
-    );
-    const lacking = ids.find((id) => id >= this.#limit);
-    if (lacking !== undefined) {
+  #cut(text: string, hasSpace: boolean, before: string): EncodedPiece {
+    const { library, written } = this.#form;
+    const whole = written(hasSpace ? ` ${text}` : text);
+    const ids = Uint32Array.from(library.encode(whole, { add_special_tokens: false }).ids as number[]);
+    for (const id of ids) {
+      this.#checkLimit(id);
+    }
+    const { byteLengths, rest } = this.#align(ids, utf8Bytes(text), hasSpace, before);
+    // The space alone: no merge took it, so that the other tokens are those of the text without it.
+    const first = hasSpace && byteLengths[0] === 0 ? 1 : 0;
+    return { ids: ids.slice(first), byteLengths: byteLengths.slice(first), rest };
+  }
+
+  #checkLimit(id: number): void {
+    if (id >= this.#limit) {
       throw new ModelError(
         'model-invalid',
-        `The tokenizer ${this.file} has a token that the model lacks: ${JSON.stringify(this.textOf(lacking))}, number ${lacking} of ${this.#limit}.`,
+        `The tokenizer ${this.file} has a token that the model lacks: ${JSON.stringify(this.textOf(id))}, number ${id} of ${this.#limit}.`,
         'Score a text without it, or get the tokenizer that belongs to the model.',
       );
     }
-    return { ids, byteLengths: this.#align(ids, utf8Bytes(text), before) };
   }
 
   /**
@@ -170,35 +201,48 @@ export class ByteTokenizer {
    * @param before the text before it, for an error's place
    * @throws ModelError where they part
    */
-  #align(ids: Uint32Array, text: Uint8Array, before: string): Uint32Array {
+  #align(
+    ids: Uint32Array,
+    text: Uint8Array,
+    hasSpace: boolean,
+    before: string,
+  ): { readonly byteLengths: Uint32Array; readonly rest: number } {
     const byteLengths = new Uint32Array(ids.length);
-    const { starts, bytes } = this.#vocabulary;
+    const { vocabulary, isMissing, written } = this.#form;
+    const { starts, bytes } = vocabulary;
+    // In a text it is written as a space is.
+    const space = utf8Bytes(written(' '));
     let position = 0;
+    let isBehindSpace = !hasSpace;
     for (let i = 0; i < ids.length; i++) {
       const start = position;
       for (let at = starts[ids[i]]; at < starts[ids[i] + 1]; at++) {
         const byte = bytes[at];
-        while (text[position] !== byte && this.#isMissing[text[position]]) {
+        if (!isBehindSpace && byte === SPACE) {
+          isBehindSpace = true;
+          continue;
+        }
+        while (text[position] !== byte && isMissing[text[position]]) {
           position++;
         }
-        if (text[position] !== byte) {
+        if (text[position] === byte) {
+          position++;
+        } else if (byte === SPACE && space.every((one, index) => text[position + index] === one)) {
+          position += space.length;
+        } else {
           throw this.#changed(before, position);
         }
-        position++;
       }
       byteLengths[i] = position - start;
     }
     const end = position;
-    while (this.#isMissing[text[position]]) {
+    while (isMissing[text[position]]) {
       position++;
     }
     if (position < text.length) {
       throw this.#changed(before, position);
     }
-    if (ids.length > 0) {
-      byteLengths[ids.length - 1] += position - end;
-    }
-    return byteLengths;
+    return { byteLengths, rest: position - end };
   }
 
   #changed(before: string, position: number): ModelError {
@@ -212,7 +256,7 @@ export class ByteTokenizer {
 
   /** The UTF-8 bytes that an id stands for. */
   bytesOf(id: number): Uint8Array {
-    const { starts, bytes } = this.#vocabulary;
+    const { starts, bytes } = this.#form.vocabulary;
     const start = starts[id] ?? bytes.length;
     return bytes.subarray(start, starts[id + 1] ?? start);
   }
@@ -223,25 +267,8 @@ export class ByteTokenizer {
   }
 }
 
-function joined(pieces: readonly EncodedText[]): EncodedText {
-  const tokens = pieces.reduce((sum, { ids }) => sum + ids.length, 0);
-  const ids = new Uint32Array(tokens);
-  const byteLengths = new Uint32Array(tokens);
-  let from = 0;
-  for (const piece of pieces) {
-    ids.set(piece.ids, from);
-    byteLengths.set(piece.byteLengths, from);
-    from += piece.ids.length;
-  }
-  return { ids, byteLengths };
-}
-
-/** The bytes of every id, one after the other: none for ids that stand for nothing. */
-interface Vocabulary {
-  /** [ids + 1] where each id's bytes start, and the next one's. */
-  readonly starts: Uint32Array;
-  readonly bytes: Uint8Array;
-}
+/** A space, by its byte. */
+const SPACE = 0x20;
 
 const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -250,71 +277,24 @@ function toWellFormed(text: string): string {
   return (text as string & { toWellFormed(): string }).toWellFormed();
 }
 
-function vocabularyOf(tokenizer: Tokenizer): Vocabulary {
-  /** By the ids: one byte a character, or the bytes themselves. */
-  const pieces: (string | Uint8Array)[] = [];
-  for (const [token, id] of tokenizer.get_vocab()) {
-    pieces[id] = token;
-  }
-  for (const [id, { content }] of tokenizer.get_added_tokens_decoder()) {
-    pieces[id] = new TextEncoder().encode(content);
-  }
-  const starts = new Uint32Array(pieces.length + 1);
-  for (let id = 0; id < pieces.length; id++) {
-    starts[id + 1] = starts[id] + (pieces[id]?.length ?? 0);
-  }
-  const bytes = new Uint8Array(starts[pieces.length]);
-  const byteOf = bytesOfCharacters();
-  for (const [id, piece] of pieces.entries()) {
-    if (typeof piece !== 'string') {
-      bytes.set(piece ?? [], starts[id]);
-      continue;
+function joined(pieces: readonly EncodedPiece[]): EncodedText {
+  const tokens = pieces.reduce((sum, { ids }) => sum + ids.length, 0);
+  const ids = new Uint32Array(tokens);
+  const byteLengths = new Uint32Array(tokens);
+  let from = 0;
+  let rest = 0;
+  for (const piece of pieces) {
+    ids.set(piece.ids, from);
+    byteLengths.set(piece.byteLengths, from);
+    if (piece.ids.length > 0) {
+      byteLengths[from] += rest;
+      rest = 0;
     }
-    for (let i = 0; i < piece.length; i++) {
-      bytes[starts[id] + i] = byteOf[piece.charCodeAt(i)];
-    }
+    rest += piece.rest;
+    from += piece.ids.length;
   }
-  return { starts, bytes };
-}
-
-/** The byte that each character of the alphabet stands for, by its UTF-16 code unit; "?" for what is not one. */
-function bytesOfCharacters(): Uint8Array {
-  const bytes = new Uint8Array(0x10000).fill(0x3f);
-  for (const [character, byte] of byteLevelAlphabet()) {
-    bytes[character.charCodeAt(0)] = byte;
+  if (tokens > 0) {
+    byteLengths[tokens - 1] += rest;
   }
-  return bytes;
-}
-
-/**
- * Takes the bytes that the vocabulary lacks out of each word before the merges are applied, as the reference
- * implementation does without an unknown token: their neighbours may merge.
- */
-function skipMissingBytes(tokenizer: Tokenizer, isMissing: Uint8Array): void {
-  const missing = [...byteLevelAlphabet()]
-    .filter(([, byte]) => isMissing[byte])
-    .map(([character]) => character);
-  const words = tokenizer.pre_tokenizer as ((text: string, options: object) => string[]) | null;
-  if (missing.length === 0 || words === null) {
-    return;
-  }
-  const pattern = new RegExp(`[${missing.join('')}]`, 'gu');
-  const skipping = (text: string, options: object) =>
-    words(text, options).map((word) => word.replace(pattern, ''));
-  tokenizer.pre_tokenizer = skipping as unknown as Tokenizer['pre_tokenizer'];
-}
-
-/**
- * GPT-2's alphabet, which writes each byte as one printable character: printable Latin-1 bytes stand for
- * themselves, the others for U+0100 and up in order (openai/gpt-2, `bytes_to_unicode`).
- */
-function byteLevelAlphabet(): Map<string, number> {
-  const isPrintable = (byte: number) =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
-  const byteOf = new Map<string, number>();
-  let next = 0x100;
-  for (let byte = 0; byte < 0x100; byte++) {
-    byteOf.set(String.fromCharCode(isPrintable(byte) ? byte : next++), byte);
-  }
-  return byteOf;
+  return { ids, byteLengths };
 }

@@ -8,11 +8,20 @@ import { layOutSection } from '../../src/engine/layout';
 import { ModelError } from '../../src/model/errors';
 import { openModelFolder } from '../../src/model/folder';
 import { pieceEndOf, pieceEnds } from '../../src/model/pieces';
+import { type PreTokenizer, wordsOf } from '../../src/model/preTokenizer';
 import { ByteTokenizer } from '../../src/model/tokenizer';
 import { pageLimitsFor } from '../../src/text/pages';
 import { sectionsOfText } from '../../src/text/sections';
 import { FIXTURES, MODEL, ROOT, TINY_MODEL } from '../support/paths';
-import { LLAMA3, QWEN } from '../support/wordPatterns';
+
+const { pre_tokenizers: FAMILIES } = JSON.parse(
+  readFileSync(join(FIXTURES, 'reference', 'words.json'), 'utf8'),
+) as { readonly pre_tokenizers: Readonly<Record<string, PreTokenizer>> };
+
+const PRE_TOKENIZERS: readonly (readonly [string, PreTokenizer | undefined])[] = [
+  ['its own', undefined],
+  ...['Llama 3', 'Qwen'].map((family) => [`${family}'s`, FAMILIES[family]] as const),
+];
 
 /** Text as unkind as documents get: any code unit, lone surrogates, controls, blanks, emoji, special tokens. */
 const nastyText = fc
@@ -114,30 +123,20 @@ for (const [name, path, missing] of [
       );
     });
 
-    for (const words of ['its own', "Llama 3's", "Qwen's"] as const) {
+    for (const [words, preTokenizer] of PRE_TOKENIZERS) {
       it(`has the tokens of the whole text where it takes it in pieces, after any edits, with ${words} words`, () => {
         const definition = JSON.parse(readFileSync(join(path, 'tokenizer.json'), 'utf8'));
-        const config = JSON.parse(readFileSync(join(path, 'tokenizer_config.json'), 'utf8'));
-        if (words !== 'its own') {
-          definition.pre_tokenizer.pretokenizers = [
-            {
-              type: 'Split',
-              pattern: { Regex: words === "Qwen's" ? QWEN : LLAMA3 },
-              behavior: 'Isolated',
-              invert: false,
-            },
-            { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false },
-          ];
-        }
-        const inPieces = new ByteTokenizer(definition, config, path);
-        const kind = pieceEndOf(definition) ?? assert.fail('no pieces');
+        definition.pre_tokenizer = structuredClone(preTokenizer ?? definition.pre_tokenizer);
+        const inPieces = new ByteTokenizer(definition, path);
+        const endOf = (step: PreTokenizer) => pieceEndOf(wordsOf(step)?.steps ?? []);
+        const kind = endOf(definition.pre_tokenizer) ?? assert.fail('no pieces');
         // The same words by a pattern that is not known, so that the text is not taken in pieces.
-        const pattern = definition.pre_tokenizer.pretokenizers.find(
-          (step: { pattern?: object }) => step.pattern && pieceEndOf({ pre_tokenizer: step }),
+        const pattern = definition.pre_tokenizer.pretokenizers.find((step: PreTokenizer) =>
+          endOf({ type: 'Sequence', pretokenizers: [step, { type: 'ByteLevel', use_regex: false }] }),
         ).pattern;
         pattern.Regex = `(?:${pattern.Regex})`;
-        assert.equal(pieceEndOf(definition), undefined);
-        const whole = new ByteTokenizer(definition, config, path);
+        assert.equal(endOf(definition.pre_tokenizer), undefined);
+        const whole = new ByteTokenizer(definition, path);
         const line = fc.oneof(
           fc.constantFrom(
             '',
@@ -209,11 +208,11 @@ for (const [name, path, missing] of [
 }
 
 describe('tokenizer', () => {
-  it('refuses a vocabulary that is not byte-level, and names the file', () => {
+  it('refuses a vocabulary that is neither byte-level nor one with byte fallback, and names the file', () => {
     const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
     definition.decoder = { type: 'Metaspace', replacement: '▁' };
     assert.throws(
-      () => new ByteTokenizer(definition, {}, 'some/tokenizer.json'),
+      () => new ByteTokenizer(definition, 'some/tokenizer.json'),
       (error: unknown) =>
         error instanceof ModelError &&
         error.code === 'model-invalid' &&
@@ -221,19 +220,27 @@ describe('tokenizer', () => {
     );
   });
 
+  it('takes a model that does not say its type for a BPE, as older files have it', () => {
+    const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
+    const tokenizer = new ByteTokenizer(definition, 'some/tokenizer.json');
+    const { vocab, merges } = definition.model;
+    const older = new ByteTokenizer({ ...definition, model: { vocab, merges } }, 'some/tokenizer.json');
+    const text = 'def f(x):\n    return x\n';
+    assert.deepEqual(older.encode(text), tokenizer.encode(text));
+  });
+
   it('refuses a tokenizer that changes the text', () => {
     const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
     definition.normalizer = { type: 'Replace', pattern: { String: 'a' }, content: 'bb' };
-    const tokenizer = new ByteTokenizer(definition, {}, 'some/tokenizer.json');
+    const tokenizer = new ByteTokenizer(definition, 'some/tokenizer.json');
     assert.throws(() => tokenizer.encode('banana'), /changes the text.*at byte 1/);
   });
 
   it("leaves Unicode's normal form C out, and cuts the text as it is", async () => {
     const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
-    const plain = new ByteTokenizer(definition, {}, 'some/tokenizer.json');
+    const plain = new ByteTokenizer(definition, 'some/tokenizer.json');
     const normalising = new ByteTokenizer(
       { ...definition, normalizer: { type: 'NFC' } },
-      {},
       'some/tokenizer.json',
     );
     for (const text of ['caf\u00e9', 'cafe\u0301 \u2126 \u212b \u1112\u1161\u11ab\n', 'x\n\u0301']) {
@@ -241,6 +248,30 @@ describe('tokenizer', () => {
       const bytes = [...normalising.encode(text).ids].flatMap((id) => [...normalising.bytesOf(id)]);
       assert.equal(Buffer.from(bytes).toString(), text);
     }
+  });
+
+  it('counts a byte that no token has with the token after it, be it an added one, or at the end with the last one', async () => {
+    const smollm2 = await ByteTokenizer.load(await openModelFolder(MODEL));
+    const lengthsOf = (text: string) => [...smollm2.encode(text).byteLengths];
+    assert.deepEqual(lengthsOf('x\u0004<|endoftext|>\u0004y'), [1, 14, 2]);
+    assert.deepEqual(lengthsOf('<|endoftext|>\u0004'), [14]);
+    assert.deepEqual(lengthsOf('\u0004<|endoftext|>'), [14]);
+    assert.deepEqual(lengthsOf('\u0004\u0006'), []);
+  });
+
+  it('puts a space before a text that begins where the tokenizer does, which has no bytes', () => {
+    const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
+    definition.pre_tokenizer = { type: 'ByteLevel', add_prefix_space: true, use_regex: true };
+    const tokenizer = new ByteTokenizer(definition, 'some/tokenizer.json');
+    const tokensOf = (text: string, begins?: boolean) => {
+      const { ids, byteLengths } = tokenizer.encode(text, begins);
+      return [...ids].map((id, i) => `${tokenizer.textOf(id)}|${byteLengths[i]}`);
+    };
+    assert.deepEqual(tokensOf('the'), [' the|3']);
+    assert.deepEqual(tokensOf(' the'), [' the|4']);
+    assert.deepEqual(tokensOf('the', false), ['t|1', 'he|2']);
+    assert.deepEqual(tokensOf('\n'), ['\n|1']);
+    assert.deepEqual(tokensOf('<|endoftext|>the'), ['<|endoftext|>|13', ' the|3']);
   });
 
   it('is the reference tokenizer, id for id', async () => {
