@@ -1,10 +1,12 @@
-"""Makes test/fixtures/models/hub and hub-gpt2: decoders as exporters write them for Hugging Face's hub.
+"""Makes test/fixtures/models/hub, hub-gpt2 and hub-gemma: decoders as exporters write them for Hugging Face's hub.
 
-    python make_hub.py
+    python make_hub.py            (or only some: python make_hub.py hub-gemma)
 
 `hub` has the weights of test/fixtures/models/tiny, exported by optimum, and in the
 forms that repositories on the hub have beside it; `hub-gpt2` is a GPT-2 with random
-weights, whose positions are learned and whose window is short. `expected.json` in each
+weights, whose positions are learned and whose window is short; `hub-gemma` is a Gemma 3
+with random weights, whose tokenizer is a BPE with byte fallback and whose first layer
+attends to the last 48 tokens only. `expected.json` in each
 holds the surprisals (nats) of a text, computed from the logits of the whole graph by
 ONNX Runtime in Python, in float64, and for the exports in float32 checked against
 PyTorch. Needs optimum-onnx, and the transformers that it works with (see README.md).
@@ -14,9 +16,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import byte_fallback_reference
 import numpy as np
 import onnx
 import onnxruntime
@@ -26,7 +31,15 @@ from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from optimum.exporters.onnx import main_export
 from tokenizers import Tokenizer
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 HERE = Path(__file__).resolve().parent
 MODELS = HERE.parent.parent / "test" / "fixtures" / "models"
@@ -74,16 +87,51 @@ def gpt2() -> torch.nn.Module:
     return GPT2LMHeadModel(config).float().eval()
 
 
-def export(model: torch.nn.Module, folder: Path) -> None:
+def gemma() -> torch.nn.Module:
+    torch.manual_seed(20261128)
+    config = Gemma3TextConfig(
+        vocab_size=2000, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, query_pre_attn_scalar=16, max_position_embeddings=2048,
+        layer_types=["sliding_attention", "full_attention"], sliding_window=48, pad_token_id=0, bos_token_id=1,
+        eos_token_id=2, initializer_range=0.3,
+    )
+    return Gemma3ForCausalLM(config).float().eval()
+
+
+def gemma_tokenizer(folder: Path) -> None:
+    """As Gemma's, with the small vocabulary that the references for byte fallback have: it puts `<s>` before a text."""
+    recorded = json.loads((HERE.parents[1] / "test" / "fixtures" / "reference" / "byte-fallback.json").read_text("utf-8"))
+    model = {"type": "BPE", "vocab": recorded["vocab"], "merges": recorded["merges"]}
+    whole = byte_fallback_reference.definition(model, recorded["forms"]["gemma"])
+    blank = {"type": "Replace", "pattern": {"String": byte_fallback_reference.BLANK}, "content": " "}
+    whole["decoder"] = {"type": "Sequence", "decoders": [blank, {"type": "ByteFallback"}, {"type": "Fuse"}]}
+    whole["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}},
+    }
+    tokenizer = Tokenizer.from_str(json.dumps(whole))
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    ).save_pretrained(folder)
+
+
+def tiny_tokenizer(folder: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(TINY / name, folder / name)
+
+
+def export(model: torch.nn.Module, write_tokenizer: Callable[[Path], None], folder: Path) -> None:
     """Writes `onnx/model.onnx` and the files beside it, as repositories on the hub have them."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "onnx").mkdir(parents=True)
     with tempfile.TemporaryDirectory() as place:
         source, exported = Path(place, "source"), Path(place, "exported")
         model.save_pretrained(source)
+        write_tokenizer(source)
         for name in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copy(TINY / name, source / name)
-            shutil.copy(TINY / name, folder / name)
+            shutil.copy(source / name, folder / name)
         main_export(str(source), output=exported, task="text-generation-with-past", opset=18, do_validation=False)
         shutil.copy(exported / "model.onnx", folder / "onnx" / "model.onnx")
         config = json.loads((source / "config.json").read_text())
@@ -144,16 +192,20 @@ def surprisals(path: Path, ids: list[int], cache: list[int]) -> list[float]:
 
 
 def main() -> None:
-    tokenizer = Tokenizer.from_file(str(TINY / "tokenizer.json"))
-    ids = [0, *tokenizer.encode(TEXT, add_special_tokens=False).ids]
-    for name, model, cache, forms in (
-        ("hub", llama(), [2, 16], ("fp16", "q4", "quantized")),
-        ("hub-gpt2", gpt2(), [2, 16], ("fp16-products", "quantized")),
+    for name, model, write_tokenizer, cache, forms in (
+        ("hub", llama(), tiny_tokenizer, [2, 16], ("fp16", "q4", "quantized")),
+        ("hub-gpt2", gpt2(), tiny_tokenizer, [2, 16], ("fp16-products", "quantized")),
+        ("hub-gemma", gemma(), gemma_tokenizer, [1, 16], ()),
     ):
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         folder = MODELS / name
-        export(model, folder)
+        export(model, write_tokenizer, folder)
         other_forms(folder, forms)
-        part = ids[:200]
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        # The token that separated documents: the first one in the tiny model's vocabulary, and `<s>`.
+        separator = 1 if write_tokenizer is gemma_tokenizer else 0
+        part = [separator, *tokenizer.encode(TEXT, add_special_tokens=False).ids][:200]
         expected = {
             path.name: surprisals(path, part, cache) for path in sorted((folder / "onnx").glob("*.onnx"))
         }

@@ -344,8 +344,8 @@ function numbersOf(
 }
 
 /**
- * The token that a text's first one is scored behind: what separated documents in training. A `bos_token_id` may open a turn of a
- * chat instead, so that it is asked last.
+ * The token that a text's first one is scored behind: what separated documents in training. That is what the tokenizer itself puts before
+ * a text, where it puts something; a `bos_token_id` may open a turn of a chat instead, so that it is asked last.
  * @throws ModelError where there is none
  */
 function separatorOf(
@@ -365,6 +365,7 @@ function separatorOf(
   );
   const own = ownPart(config);
   const candidates = [
+    openingToken(tokenizer.post_processor),
     ...SEPARATORS.map((separator) => named.get(separator)),
     ...[own.bos_token_id, own.eos_token_id].flat(),
   ];
@@ -377,6 +378,24 @@ function separatorOf(
     );
   }
   return found;
+}
+
+/** The token that a tokenizer puts before a text. @param processor the `post_processor` of a `tokenizer.json` */
+function openingToken(processor: unknown): unknown {
+  const { type, processors, single, special_tokens } = (processor ?? {}) as PostProcessor;
+  if (type === 'Sequence') {
+    return processors?.map(openingToken).find((id) => id !== undefined);
+  }
+  const name = type === 'TemplateProcessing' ? single?.[0]?.SpecialToken?.id : undefined;
+  return name === undefined ? undefined : special_tokens?.[name]?.ids?.[0];
+}
+
+/** What a tokenizer does with a text that is cut. */
+interface PostProcessor {
+  readonly type?: string;
+  readonly processors?: readonly unknown[];
+  readonly single?: readonly { readonly SpecialToken?: { readonly id?: string } }[];
+  readonly special_tokens?: Readonly<Record<string, { readonly ids?: readonly number[] }>>;
 }
 
 /** Long enough to prove attention on, whatever the tokenizer makes of it: code and prose, and characters of several bytes. */

@@ -13,4 +13,6 @@ export const TINY_MODEL = join(FIXTURES, 'models', 'tiny');
 export const HUB_MODEL = join(FIXTURES, 'models', 'hub');
 /** A GPT-2 with random weights, likewise: learned positions, and a window of 256. */
 export const HUB_GPT2 = join(FIXTURES, 'models', 'hub-gpt2');
+/** A Gemma 3 with random weights, likewise: a tokenizer with byte fallback, and a layer that attends to the last 48 tokens only. */
+export const HUB_GEMMA = join(FIXTURES, 'models', 'hub-gemma');
 export const DEMO = join(ROOT, 'demo');

@@ -375,7 +375,7 @@ describe('a download from the hub', () => {
         [
           'tokenizer.json',
           JSON.stringify({ ...tokenizer, pre_tokenizer: { type: 'Unknown' } }),
-          /cannot be used/,
+          /has a pre_tokenizer that is not known/,
         ],
         ['config.json', '{"architectures":["LlamaForCausalLM"],"bos_token_id":1}', /does not say the width/],
       ] as const) {

@@ -15,7 +15,7 @@ import { newNode, OnnxError, type OnnxModel, readOnnx, writeOnnx } from '../../s
 import { addsBytesExactly, canMultiplyInt8, type Runtime } from '../../src/model/sessions';
 import { splitDecoder } from '../../src/model/split';
 import { ByteTokenizer } from '../../src/model/tokenizer';
-import { HUB_GPT2, HUB_MODEL, MODEL, ROOT } from '../support/paths';
+import { HUB_GEMMA, HUB_GPT2, HUB_MODEL, MODEL, ROOT } from '../support/paths';
 
 const DECODER = join(HUB_MODEL, 'onnx', 'model.onnx');
 const OPTIONS = { provider: 'cpu', threads: 1, weights: 'quantized' } as const;
@@ -85,6 +85,7 @@ describe('a model of the hub', function () {
     // A processor without half precision computes some of it in float32.
     [HUB_MODEL, 'model_fp16.onnx', 0.05],
     [HUB_GPT2, 'model.onnx', 2e-5],
+    [HUB_GEMMA, 'model.onnx', 2e-5],
     // The nodes are in no order there.
     [HUB_GPT2, 'model_fp16-products.onnx', 0.005],
   ] as const) {
@@ -144,7 +145,7 @@ describe('a model of the hub', function () {
   });
 
   it('goes on from its keys and values, and needs no positions from outside', async () => {
-    for (const path of [HUB_MODEL, HUB_GPT2]) {
+    for (const path of [HUB_MODEL, HUB_GPT2, HUB_GEMMA]) {
       const { ids, nats } = await expectedOf(path);
       await withNetwork(path, async (network) => {
         const difference = furthest(await score(network, ids, [1, 40, 41, 150]), nats['model.onnx']);
@@ -202,6 +203,16 @@ describe('a model of the hub', function () {
     // Blocks of 32 are filled up.
     assert.ok(Math.abs(q4.manifest.parameters - exact) < 3000, `${q4.manifest.parameters} with 4 bits`);
     assert.equal((await openModelFolder(HUB_GPT2)).manifest.contextWindow, 256);
+  });
+
+  it('cuts texts as its tokenizer does, and begins them behind what that puts before them', async () => {
+    const text = (await readFile(join(ROOT, 'models', 'make', 'verification.txt'), 'utf8')).slice(0, 700);
+    for (const path of [HUB_MODEL, HUB_GPT2, HUB_GEMMA]) {
+      const opened = await openModelFolder(path);
+      const { ids } = await expectedOf(path);
+      const own = [opened.manifest.separatorTokenId, ...(await ByteTokenizer.load(opened)).encode(text).ids];
+      assert.deepEqual(own.slice(0, ids.length), ids);
+    }
   });
 
   it('needs no tokenizer_config.json, and a tokenizer that belongs to it', async () => {
@@ -362,6 +373,26 @@ describe('a model of the hub', function () {
       }
       await configured({ bos_token_id: 7 });
       assert.equal((await openModelFolder(folder)).manifest.separatorTokenId, 7);
+      // What the tokenizer puts before a text comes first.
+      const opens = (id: number) => ({
+        type: 'Sequence',
+        processors: [
+          { type: 'ByteLevel' },
+          {
+            type: 'TemplateProcessing',
+            single: [{ SpecialToken: { id: '<x>' } }, { Sequence: { id: 'A' } }],
+            special_tokens: { '<x>': { ids: [id] } },
+          },
+        ],
+      });
+      for (const [id, expected] of [
+        [3, 3],
+        [5000, 0],
+      ]) {
+        const changed = JSON.stringify({ ...tokenizer, post_processor: opens(id) });
+        await writeFile(join(folder, 'tokenizer.json'), changed);
+        assert.equal((await openModelFolder(folder)).manifest.separatorTokenId, expected);
+      }
     });
 
     it('that needs a token that it does not have names it', async () => {
