@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:buffer';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { csvFormat } from '../../src/cli/format/csv';
 import { linesOf, unitsOf } from '../../src/cli/format/document';
@@ -347,6 +348,17 @@ describe('format: list', () => {
       ].join('\n'),
     );
     assert.equal(listOf([report], 14, 'nats'), 'demo.txt:2:2: 9.70 nats, 1 in 16,000: “=·y”\n');
+    // As VS Code reads it in a task.
+    const { contributes } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const { regexp, file, line, column, message } = contributes.problemMatchers[0].pattern;
+    const names = ['demo.txt', 'C:\\a b\\c:1.txt'];
+    const found = names.map((name) =>
+      new RegExp(regexp).exec(listOf([{ ...report, file: name }], 14).trimEnd()),
+    );
+    assert.deepEqual(
+      found.map((parts) => [file, line, column, message].map((group) => parts?.[group])),
+      names.map((name) => [name, '2', '2', '14.0 bits, 1 in 16,000: “=·y”']),
+    );
     assert.equal(listOf([report], 15), '');
   });
 
