@@ -312,11 +312,11 @@ function formDetail(name: string): string {
     case '':
       return t('float32: exact, and the largest');
     case 'fp16':
-      return t('float16: half as large, and hardly less exact');
+      return t('float16: half as large, and hardly less exact; made for GPUs');
     case 'q4':
       return t('4-bit weights: small, and somewhat less exact');
     case 'q4f16':
-      return t('4-bit weights, the rest in float16');
+      return t('4-bit weights, the rest in float16; made for GPUs');
     case 'bnb4':
       return t('4-bit weights (bitsandbytes)');
     case 'int8':
