@@ -76,8 +76,12 @@ export class AddedTokens {
       while (lstrip && start > from && BLANK.test(text[start - 1])) {
         start--;
       }
-      while (rstrip && end < text.length && BLANK.test(text[end])) {
-        end++;
+      if (rstrip) {
+        // What has gone to the token before it is not looked at again: there may be as many of these as characters.
+        end = Math.max(end, from);
+        while (end < text.length && BLANK.test(text[end])) {
+          end++;
+        }
       }
       if (start > from) {
         parts.push({ start: from, end: start });

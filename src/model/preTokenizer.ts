@@ -107,11 +107,12 @@ function split(
   if (behavior === 'Removed' && invert) {
     return [{ type: 'Split', pattern: { Regex: pattern }, behavior, invert }];
   }
-  const between = `(?:(?!${pattern})[\\s\\S])+`;
+  const outside = `(?:(?!${pattern})[\\s\\S])`;
   const joined = {
     Contiguous: `(?:${pattern})+`,
-    MergedWithPrevious: `${between}(?:${pattern})|${pattern}`,
-    MergedWithNext: `(?:${pattern})${between}|${pattern}`,
+    // Neither is ever tried in vain: it would be again, from each character on.
+    MergedWithPrevious: `${outside}+(?:${pattern})?|${pattern}`,
+    MergedWithNext: `(?:${pattern})${outside}*`,
   }[behavior ?? ''];
   return joined === undefined || invert ? undefined : [isolated(joined)];
 }
@@ -119,8 +120,17 @@ function split(
 /** A character, an escape, or a class that holds no other class, and how often it is there, where nothing is given back. */
 const ATOM = /(\\[pP]\{[^}]*\}|\\[\s\S]|\[(?:\\[\s\S]|[^[\]\\])*\]|[^\\[\]()|*+?])(?:([*+?])\+)?/gu;
 
+/**
+ * DeepSeek LLM's. Where it does not match at the first blank of a run it matches at none, but it would be tried at each, up to the
+ * end of the run.
+ */
+const BLANKS_AT_END = '\\s+$';
+
 /** A pattern of Oniguruma (Ruby), with what the library reads otherwise put in other words; undefined where that cannot be. */
 export function portablePattern(pattern: string): string | undefined {
+  if (pattern === BLANKS_AT_END) {
+    return `(?<!\\s)${BLANKS_AT_END}`;
+  }
   // Nobody has been seen to use groups that give nothing back, nor letters without case that are not as simple.
   const outline = pattern.replace(ATOM, (found) => (found.length > 1 ? 'a' : found));
   if (/\(\?>|[)\]][*+?]\+/.test(outline) || /\(\?i:(?![A-Za-z'|[\]]*\))/.test(pattern)) {

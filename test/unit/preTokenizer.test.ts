@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as fc from 'fast-check';
-import type { AddedToken } from '../../src/model/addedTokens';
+import { type AddedToken, AddedTokens } from '../../src/model/addedTokens';
 import { pieceEndOf, pieceEnds } from '../../src/model/pieces';
 import { type PreTokenizer, wordsOf } from '../../src/model/preTokenizer';
 import { ByteTokenizer } from '../../src/model/tokenizer';
@@ -104,6 +104,27 @@ describe('words of a tokenizer', () => {
     });
   }
 
+  it('are found in time that grows with the text, whatever is in it', () => {
+    const split = (Regex: string, behavior: string) => ({ type: 'Split', pattern: { Regex }, behavior });
+    const bytes = { type: 'ByteLevel', add_prefix_space: false, use_regex: false };
+    const length = 200_000;
+    for (const [step, text, ends] of [
+      // Each took minutes.
+      [split(' ', 'MergedWithPrevious'), `a ${'x'.repeat(length)}`, [2, length + 2]],
+      [split('\\s+', 'MergedWithNext'), `a${'\n'.repeat(length)}`, [1, length + 1]],
+      [split('\\s+$', 'Isolated'), `a${'\t'.repeat(length)}1`, [length + 2]],
+      [split('\\s+$', 'Isolated'), `a ${'\n'.repeat(length)}1\t`, [1, length + 1, length + 3, length + 4]],
+    ] as const) {
+      const known = wordsOf({ type: 'Sequence', pretokenizers: [step, bytes] }) ?? assert.fail('not known');
+      let end = 0;
+      const found = wordsBy({ type: 'Sequence', pretokenizers: known.steps })(text).map((word) => {
+        end += word.length;
+        return end;
+      });
+      assert.deepEqual(found, ends);
+    }
+  });
+
   it('are not those of pre-tokenizers that cannot be said exactly', () => {
     const split = (Regex: string, behavior = 'Isolated', invert = false) => ({
       type: 'Split',
@@ -136,6 +157,16 @@ describe('words of a tokenizer', () => {
 });
 
 describe('added tokens of a tokenizer', () => {
+  it('are found in time that grows with the text, where white space is one and belongs to the one before it', () => {
+    const tokens = new AddedTokens([{ id: 7, content: '\n', rstrip: true }], ({ content }) => content);
+    const end = 200_002;
+    assert.deepEqual(tokens.split(`a${'\n'.repeat(200_000)} b`), [
+      { start: 0, end: 1 },
+      { start: 1, end, id: 7 },
+      { start: end, end: end + 1 },
+    ]);
+  });
+
   const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
 
   for (const [name, added_tokens] of Object.entries(REFERENCE.added_tokens)) {
