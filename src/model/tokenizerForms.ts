@@ -19,6 +19,7 @@ export interface TokenizerFile {
     readonly merges?: readonly (string | readonly [string, string])[];
     readonly byte_fallback?: boolean;
     readonly ignore_merges?: boolean;
+    readonly unk_token?: string | null;
   };
   readonly decoder?: {
     readonly type?: string;
@@ -124,7 +125,10 @@ function byteLevel(definition: TokenizerFile, file: string): TokenizerForm {
     Uint8Array.from(token, (character) => byteOf.get(character) ?? 0x3f),
   );
   const isMissing = missingIn(vocabulary);
-  skipMissingBytes(library, isMissing);
+  // A token for what is unknown has no bytes of the text: then a text with such a byte is refused.
+  if (typeof definition.model?.unk_token !== 'string') {
+    skipMissingBytes(library, isMissing);
+  }
   // A byte that no id stands for counts with a neighbour: there must be none at the ends of pieces.
   const isAtEnds = (byte: number) => [0x09, 0x0a, 0x0d, 0x20].includes(byte) || isPrintable(byte);
   const hasEnds = isMissing.every((missing, byte) => !missing || !isAtEnds(byte));

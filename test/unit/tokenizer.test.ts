@@ -259,6 +259,20 @@ describe('tokenizer', () => {
     assert.deepEqual(lengthsOf('\u0004\u0006'), []);
   });
 
+  it('refuses a text with such a byte where the model has a token for what is unknown, which the reference puts there', async () => {
+    const definition = JSON.parse(readFileSync(join(MODEL, 'tokenizer.json'), 'utf8'));
+    definition.model.unk_token = '<|endoftext|>';
+    const tokenizer = new ByteTokenizer(definition, 'some/tokenizer.json');
+    assert.equal(tokenizer.textOf(tokenizer.encode('x').ids[0]), 'x');
+    for (const [text, byte] of [
+      ['x\u0004y', 2],
+      ['\u0004', 1],
+      ['\u0004<|endoftext|>', 1],
+    ] as const) {
+      assert.throws(() => tokenizer.encode(text), new RegExp(`changes the text.*at byte ${byte}`), text);
+    }
+  });
+
   it('puts a space before a text that begins where the tokenizer does, which has no bytes', () => {
     const definition = JSON.parse(readFileSync(join(TINY_MODEL, 'tokenizer.json'), 'utf8'));
     definition.pre_tokenizer = { type: 'ByteLevel', add_prefix_space: true, use_regex: true };
