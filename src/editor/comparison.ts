@@ -13,6 +13,7 @@ import { type Compared, comparisonSentence, differenceText } from './comparisonT
 import { onDidChangeSetting, setting } from './configuration';
 import type { CurrentEditor } from './current';
 import { CONTEXTS } from './keys';
+import { lineExcerpt } from './lineExcerpt';
 import type { Log } from './log';
 import { showError, showInformation } from './notices';
 import { editorsOf } from './scores';
@@ -194,7 +195,7 @@ export class ModelComparison implements vscode.Disposable {
     const items = mostDifferent(first, second, LISTED).map((line) => ({
       label: differenceText(first[line], second[line], unit),
       description: t('line {0}', line + 1),
-      detail: document.lineAt(line).text.trim() || t('(blank)'),
+      detail: lineExcerpt(document.lineAt(line).text) || t('(blank)'),
       line,
     }));
     const chosen = await vscode.window.showQuickPick(items, {

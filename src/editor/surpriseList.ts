@@ -5,6 +5,7 @@ import { formatCount, formatSurprisal } from '../loss/units';
 import { quoteVisible } from '../text/visible';
 import { setting } from './configuration';
 import type { CurrentEditor } from './current';
+import { lineExcerpt, withoutIcons } from './lineExcerpt';
 import { showInformation } from './notices';
 import { type DocumentScores, editorsOf } from './scores';
 import { mostSurprisingUnits } from './surprises';
@@ -129,11 +130,11 @@ export class SurpriseList implements vscode.Disposable {
       const text = document.getText(range);
       // What begins with a line break is seen on the line after it.
       const lead = /^[\r\n]+(?=[^\r\n])/.exec(text)?.[0].length ?? 0;
-      const { line } = document.positionAt(found.start + lead);
+      const { line, character } = document.positionAt(found.start + lead);
       return {
-        label: quoteVisible(text),
+        label: withoutIcons(quoteVisible(text)),
         description: t('{0}, line {1}', formatSurprisal(found.nats, unit), formatCount(line + 1)),
-        detail: document.lineAt(line).text.trim(),
+        detail: lineExcerpt(document.lineAt(line).text, character),
         range,
       };
     });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { comparison, hoverText } from '../../src/editor/hoverText';
 import { legendText } from '../../src/editor/legendText';
+import { lineExcerpt } from '../../src/editor/lineExcerpt';
 import { english } from '../../src/editor/localize';
 import { codeBlock, codeSpan, commandLink, escapeMarkdown, withoutLinks } from '../../src/editor/markdown';
 import { type DocumentStanding, type StatusInput, statusText } from '../../src/editor/statusText';
@@ -456,5 +457,26 @@ describe('legend', () => {
       assert.match(lines[line].slice(end), /^ \S/);
       assert.ok(lines[line].length <= 52, `too long for half a window: ${lines[line]}`);
     }
+  });
+});
+
+describe('lines in lists', () => {
+  it('are shown without the blanks around them, and without icons', () => {
+    assert.equal(lineExcerpt('\t x = $(date) $(sync~spin)  '), 'x = \\$(date) \\$(sync~spin)');
+    assert.equal(lineExcerpt('$(date +%s) \\$(CC) $x $()'), '$(date +%s) \\\\$(CC) $x $()');
+    assert.equal(lineExcerpt(' \t'), '');
+    assert.equal(lineExcerpt(`${' '.repeat(300)}x`, 300), 'x');
+  });
+
+  it('are short around the place that they are shown for, and cut no character', () => {
+    const line = '\u{1F525}'.repeat(50_000);
+    for (const column of [0, 1, 59, 60, 61, 101, 50_001, 99_997, 100_000]) {
+      const excerpt = lineExcerpt(line, column);
+      assert.match(excerpt, /^…?(?:\u{1F525}){99,100}…?$/u, `${column}`);
+      assert.equal(excerpt.startsWith('…'), column > 61, `${column}`);
+      assert.equal(excerpt.endsWith('…'), column < 99_900, `${column}`);
+    }
+    const place = `${'a'.repeat(5000)}HERE${'b'.repeat(5000)}`;
+    assert.equal(lineExcerpt(place, 5000), `…${'a'.repeat(60)}HERE${'b'.repeat(136)}…`);
   });
 });
