@@ -116,8 +116,10 @@ export class SurpriseList implements vscode.Disposable {
       });
   }
 
+  /** Takes the list away, and what it showed in the editor. */
   dispose(): void {
-    this.#shown?.hide();
+    // Hidden only, it would say so later, when there may be another one.
+    this.#shown?.dispose();
   }
 
   #items(document: vscode.TextDocument): TokenItem[] {

@@ -557,6 +557,22 @@ describe('the extension in a real extension host', function () {
     }
   });
 
+  it('shows again what it showed before the list of surprising tokens, where that was asked for twice', async () => {
+    const editor = await show('statistics.py');
+    await api.score(editor.document);
+    moveTo(editor, 0);
+    for (let times = 0; times < 2; times++) {
+      await vscode.commands.executeCommand(COMMANDS.showSurprises);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const { selection } = editor;
+      await vscode.commands.executeCommand('workbench.action.quickOpenSelectNext');
+      await until(() => !editor.selection.isEqual(selection), 'a token of the list is shown');
+    }
+    await vscode.commands.executeCommand('workbench.action.closeQuickOpen');
+    await until(() => editor.selection.isEmpty, 'what was shown before the list');
+    assert.equal(editor.document.offsetAt(editor.selection.start), 0);
+  });
+
   it('explains the token under the cursor, with its logits', async () => {
     const editor = await show('statistics.py');
     const { document } = editor;
