@@ -32,9 +32,9 @@ interface EncodedPiece extends EncodedText {
  * Adds exact bytes to `@huggingface/tokenizers`, which yields ids alone: every token of the vocabularies that are known here
  * is a byte string, and a text's tokens concatenated are its UTF-8 bytes.
  *
- * The ids are those of the reference (Hugging Face's `tokenizers`), special tokens where a text looks like them included, with two
- * exceptions: Unicode's normal form C is left out, and so is a first token that is nothing but the space that some
- * tokenizers put before a text, because no byte of the text is behind it.
+ * The ids are those of the reference (Hugging Face's `tokenizers`), special tokens where a text looks like them included, with three
+ * exceptions: Unicode's normal form C is left out; so is a first token that is nothing but the space that some tokenizers put before
+ * a text, because no byte of the text is behind it; and so is an added token of white space that the one before it takes as well.
  */
 export class ByteTokenizer {
   readonly #form: TokenizerForm;
