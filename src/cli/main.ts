@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { messageOf } from '../model/errors';
 import { type Command, parseCommand, USAGE, UsageError } from './arguments';
 import { compare } from './compare';
-import { fetchModel } from './download';
 import { comparisonJson, comparisonText } from './format/comparison';
 import { csvFormat } from './format/csv';
 import { htmlFormat } from './format/html';
@@ -64,6 +63,8 @@ async function main(words: readonly string[]): Promise<number> {
 /** Fetches a model, and writes what names it. */
 async function download({ model }: Extract<Command, { kind: 'download' }>): Promise<number> {
   try {
+    // The rest of the program does without what it takes.
+    const { fetchModel } = await import('./download');
     const choice = await fetchModel(model, process.env, messages);
     return await statusOf(output.write([`${choice}\n`]));
   } catch (error) {

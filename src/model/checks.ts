@@ -55,12 +55,10 @@ export function checksBeside(script: string): ModelChecks {
 
 /** What the thread answers. */
 export async function answerOf([check, ...parameters]: Question): Promise<Answer> {
-  const { signal } = new AbortController();
   try {
     const [path, name] = parameters;
     return {
-      value:
-        check === 'texts' ? await CHECKS.texts(path, signal) : await CHECKS.dataFiles(path, name!, signal),
+      value: check === 'texts' ? await checkTexts(path) : dataFilesOf(path, name!),
     };
   } catch (error) {
     return {

@@ -123,8 +123,8 @@ class Download {
 
   async #fetchAll(): Promise<string> {
     const { checks } = this.#options;
-    const { texts, file, files, repository } = this.#form;
-    await this.#needRoom([...texts, ...[...files.values()].filter(({ path }) => path.startsWith(file))]);
+    const { texts, parts, file, files, repository } = this.#form;
+    await this.#needRoom([...texts, ...parts]);
     for (const text of texts) {
       await this.#fetch(text);
       await this.#link(text);

@@ -6,6 +6,9 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 /** The file that says of a folder what kind of model is in it. */
 export const CONFIG = 'config.json';
 
+/** What a model is not without, beside its ONNX file. */
+export const NEEDED_FILES = [CONFIG, 'tokenizer.json'];
+
 /** A decoder in a model folder: one of the forms of its model. */
 export interface FoundModel {
   /** The model's name. */

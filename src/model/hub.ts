@@ -7,16 +7,13 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { ModelError, messageOf } from './errors';
 import type { ModelFolder, ModelManifest } from './folder';
-import { CONFIG, decodersIn, folderOf, modelNameOf } from './found';
+import { CONFIG, decodersIn, folderOf, modelNameOf, NEEDED_FILES } from './found';
 import { ELEMENT, newNode, OnnxError, type OnnxModel, readOnnx, writeOnnx } from './onnxFile';
 import { type SplitDecoder, splitDecoder } from './split';
 import { ByteTokenizer } from './tokenizer';
 
 const ADVICE =
   'Choose another file of the model (model.onnx, model_q4.onnx …), or export it again as a decoder with keys and values (“text-generation-with-past”).';
-
-/** What a model is not without, beside its ONNX file. */
-const TEXT_FILES = [CONFIG, 'tokenizer.json'];
 
 /** Bytes of logits that the head has at once. */
 const LOGITS_AT_ONCE = 32e6;
@@ -73,7 +70,7 @@ export async function openHubModel(path: string): Promise<ModelFolder> {
   if (!(await stat(onnx).catch(() => undefined))?.isFile()) {
     throw new ModelError('model-missing', `There is no file ${onnx}.`, 'Choose a file that is there.');
   }
-  const [config, tokenizer] = await Promise.all(TEXT_FILES.map((name) => readJson(join(folder, name))));
+  const [config, tokenizer] = await Promise.all(NEEDED_FILES.map((name) => readJson(join(folder, name))));
   const { original, decoder } = readDecoder(onnx);
   const data = await DataFiles.of(onnx, original);
   const model = modelNameOf(folder);
@@ -161,10 +158,10 @@ function externalFiles({ initializers }: OnnxModel): string[] {
  * @throws ModelError that says what is not so
  */
 export async function checkTexts(folder: string): Promise<void> {
-  const [config, tokenizer] = await Promise.all(TEXT_FILES.map((name) => readJson(join(folder, name))));
+  const [config, tokenizer] = await Promise.all(NEEDED_FILES.map((name) => readJson(join(folder, name))));
   widthsOf(config, join(folder, CONFIG));
   separatorOf(tokenizer, config, Number.POSITIVE_INFINITY, join(folder, CONFIG));
-  await ByteTokenizer.load({ file: (relative) => join(folder, relative), split: true });
+  await ByteTokenizer.from(() => tokenizer, join(folder, 'tokenizer.json'));
 }
 
 /**

@@ -3,7 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HubApiError, listFiles, listModels, modelInfo } from '@huggingface/hub';
 import { ModelError, messageOf } from './errors';
-import { atHome, byPreference, CONFIG, hubName, huggingFaceHome, isDecoderFile, isPlainPath } from './found';
+import {
+  atHome,
+  byPreference,
+  hubName,
+  huggingFaceHome,
+  isDecoderFile,
+  isPlainPath,
+  NEEDED_FILES,
+} from './found';
 
 /** Where the hub is. */
 const HUB = 'https://huggingface.co';
@@ -16,8 +24,7 @@ const ANSWER_WITHIN = 30_000;
 
 /** Files of a model that are fetched with its ONNX file, where it has them. */
 const TEXT_FILES = [
-  CONFIG,
-  'tokenizer.json',
+  ...NEEDED_FILES,
   'tokenizer_config.json',
   'generation_config.json',
   'special_tokens_map.json',
@@ -54,6 +61,8 @@ export interface HubForm {
   readonly bytes: number;
   /** The configuration's and the tokenizer's files. */
   readonly texts: readonly HubFile[];
+  /** The ONNX file, and those that its weights are in, as far as that can be told before it is read. */
+  readonly parts: readonly HubFile[];
   /** All of the repository's files, by their paths. */
   readonly files: ReadonlyMap<string, HubFile>;
 }
@@ -150,7 +159,7 @@ export class HubSite {
       throw lacks('ONNX file of a decoder (onnx/model.onnx)');
     }
     const texts = TEXT_FILES.flatMap((path) => files.get(path) ?? []);
-    for (const needed of [CONFIG, 'tokenizer.json']) {
+    for (const needed of NEEDED_FILES) {
       if (!files.has(needed)) {
         throw lacks(needed);
       }
@@ -159,7 +168,7 @@ export class HubSite {
       // Weights in a file of their own are in one that begins with the other's name.
       const parts = [...files.values()].filter(({ path }) => path.startsWith(file));
       const bytes = [...texts, ...parts].reduce((sum, one) => sum + one.bytes, 0);
-      return { repository, commit, file, bytes, texts, files };
+      return { repository, commit, file, bytes, texts, parts, files };
     });
   }
 

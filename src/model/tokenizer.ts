@@ -73,17 +73,20 @@ export class ByteTokenizer {
     );
   }
 
-  /**
-   * Reads the tokenizer of a model folder.
-   * @param folder `split` says that it was not made for Surprisal
-   * @throws ModelError
-   */
-  static async load(
-    folder: Pick<ModelFolder, 'file'> & { readonly split?: unknown },
-  ): Promise<ByteTokenizer> {
+  /** Reads the tokenizer of a model folder. @throws ModelError */
+  static load(folder: Pick<ModelFolder, 'file'>): Promise<ByteTokenizer> {
     const file = folder.file('tokenizer.json');
+    return ByteTokenizer.from(async () => JSON.parse(await readFile(file, 'utf8')), file);
+  }
+
+  /**
+   * Makes a tokenizer of what a `tokenizer.json` holds.
+   * @param file named in error messages
+   * @throws ModelError, also for what a library says of it
+   */
+  static async from(read: () => object | Promise<object>, file: string): Promise<ByteTokenizer> {
     try {
-      return new ByteTokenizer(JSON.parse(await readFile(file, 'utf8')), file);
+      return new ByteTokenizer(await read(), file);
     } catch (error) {
       if (error instanceof ModelError) {
         throw error;

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import { excessSurprisal } from '../../loss/formulas';
 import { HEAT_BINS, heatOf } from '../../loss/heat';
-import { mostSurprising } from '../../loss/statistics';
 import { formatCount, formatProbability, formatSurprisal } from '../../loss/units';
 import { makeVisible, makeVisibleWithin, quoteVisible } from '../../text/visible';
 import { nameOf } from '../input';
@@ -17,7 +16,7 @@ import type { ReportFormat } from './reportFormat';
 import {
   expectationOf,
   figuresOf,
-  NAMED_ALTERNATIVES,
+  mostSurprisingOf,
   numbersOf,
   provenanceOf,
   type ReportUnit,
@@ -28,9 +27,6 @@ import {
 export interface HtmlOptions {
   readonly unit: ReportUnit;
 }
-
-/** Length of the list of the most surprising tokens. */
-const LISTED = 10;
 
 /** What the page's script shows about a unit: label and value of each row, and the alternatives. */
 interface Explanation {
@@ -151,10 +147,7 @@ function textHtml(text: string): string {
 }
 
 function surprisesHtml(units: readonly Unit[], shown: ReportUnit): string {
-  const order = mostSurprising(
-    units.map(({ nats }) => nats),
-    LISTED,
-  );
+  const order = mostSurprisingOf(units);
   if (order.length === 0) {
     return '';
   }
@@ -169,7 +162,7 @@ function surpriseHtml(unit: Unit, index: number, shown: ReportUnit): string {
   const { surprisal, probability } = numbersOf(unit, shown);
   return `<tr><td><button type="button" data-goto="${index}">${token.line}:${token.column}</button></td>
 <td><span class="h${unit.heat}">${escapeHtml(quoteVisible(unit.text))}</span></td><td>${escapeHtml(surprisal)}</td>
-<td>${escapeHtml(probability)}</td><td>${escapeHtml(expectationOf(unit, NAMED_ALTERNATIVES))}</td></tr>`;
+<td>${escapeHtml(probability)}</td><td>${escapeHtml(expectationOf(unit))}</td></tr>`;
 }
 
 function explanationOf(unit: Unit, report: Report, shown: ReportUnit): Explanation {

@@ -4,7 +4,7 @@ import { quoteVisible } from '../../text/visible';
 import { nameOf } from '../input';
 import { unitsOf } from './document';
 import type { ReportFormat } from './reportFormat';
-import { expectationOf, NAMED_ALTERNATIVES, numbersOf, type ReportUnit } from './summary';
+import { expectationOf, numbersOf, type ReportUnit } from './summary';
 
 /** How to write the list format. */
 export interface ListOptions {
@@ -21,7 +21,7 @@ export function listFormat({ unit: shown, from }: ListOptions): ReportFormat {
         if (toBits(unit.nats) >= from) {
           const [{ line, column }] = unit.tokens;
           const { surprisal, probability } = numbersOf(unit, shown);
-          const expected = expectationOf(unit, NAMED_ALTERNATIVES);
+          const expected = expectationOf(unit);
           const what = `${quoteVisible(unit.text)}${expected === '' ? '' : `, expected ${expected}`}`;
           yield `${nameOf(report.file)}:${line}:${column}: ${surprisal}, ${probability}: ${what}\n`;
         }

@@ -1,5 +1,5 @@
 /** The sentences about a whole document that the text and HTML formats share. */
-import { lossShareOfTop } from '../../loss/statistics';
+import { lossShareOfTop, mostSurprising } from '../../loss/statistics';
 import { formatCount, formatProbability, formatSurprisal, type InformationUnit } from '../../loss/units';
 import { quoteVisible } from '../../text/visible';
 import type { Report } from '../report';
@@ -9,7 +9,10 @@ import type { Unit } from './document';
 export type ReportUnit = Exclude<InformationUnit, 'hartleys'>;
 
 /** Alternatives that are named for a surprising token. */
-export const NAMED_ALTERNATIVES = 3;
+const NAMED_ALTERNATIVES = 3;
+
+/** Length of the list of the most surprising tokens. */
+const LISTED = 10;
 
 /** Part of the tokens in "20 % of the tokens carry … of the surprisal". */
 const TOP_FRACTION = 0.2;
@@ -49,6 +52,14 @@ export function shareSentence(report: Report): string {
     : `${100 * TOP_FRACTION} % of the tokens carry ${Math.round(100 * share)} % of the surprisal.`;
 }
 
+/** Indices of the units that are listed as the most surprising, most surprising first. */
+export function mostSurprisingOf(units: readonly Unit[]): number[] {
+  return mostSurprising(
+    units.map(({ nats }) => nats),
+    LISTED,
+  );
+}
+
 /** The unit's surprisal and probability: "18.3 bits", "1 in 320,000". */
 export function numbersOf(unit: Unit, shown: ReportUnit): { surprisal: string; probability: string } {
   return { surprisal: formatSurprisal(unit.nats, shown), probability: formatProbability(unit.nats) };
@@ -58,10 +69,10 @@ export function numbersOf(unit: Unit, shown: ReportUnit): { surprisal: string; p
  * What the model found most probable, as "“bar” 62.0 %, “baz” 10.3 %". Empty without alternatives, and for several tokens
  * that share a character: the alternatives to its first byte are none to the character.
  */
-export function expectationOf({ tokens }: Unit, count: number): string {
+export function expectationOf({ tokens }: Unit): string {
   const alternatives = tokens.length === 1 ? (tokens[0].top ?? []) : [];
   return alternatives
-    .slice(0, count)
+    .slice(0, NAMED_ALTERNATIVES)
     .map(({ text, nats }) => `${quoteVisible(text)} ${formatProbability(nats)}`)
     .join(', ');
 }

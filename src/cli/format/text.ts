@@ -1,6 +1,5 @@
 /** The text format: the document as a heatmap for the terminal, then a summary. */
 import { HEAT_BINS } from '../../loss/heat';
-import { mostSurprising } from '../../loss/statistics';
 import { formatCount } from '../../loss/units';
 import { quoteVisible } from '../../text/visible';
 import { nameOf } from '../input';
@@ -11,7 +10,7 @@ import type { ReportFormat } from './reportFormat';
 import {
   expectationOf,
   figuresOf,
-  NAMED_ALTERNATIVES,
+  mostSurprisingOf,
   numbersOf,
   provenanceOf,
   type ReportUnit,
@@ -25,8 +24,6 @@ export interface TextOptions {
   readonly colours: TerminalColours;
 }
 
-/** Length of the list of the most surprising tokens. */
-const LISTED = 10;
 const TAB_WIDTH = 4;
 /** From this bin on a line break that is surprising is drawn; milder ones would only clutter. */
 const LINE_BREAK_HEAT = 3;
@@ -121,10 +118,7 @@ function summaryLines(report: Report, { unit, colours }: TextOptions): string[] 
 }
 
 function surpriseLines(report: Report, units: readonly Unit[], options: TextOptions): string[] {
-  const order = mostSurprising(
-    units.map(({ nats }) => nats),
-    LISTED,
-  );
+  const order = mostSurprisingOf(units);
   if (order.length === 0) {
     return [];
   }
@@ -142,7 +136,7 @@ function surpriseLines(report: Report, units: readonly Unit[], options: TextOpti
 function surpriseRow(unit: Unit, shown: ReportUnit): string[] {
   const [token] = unit.tokens;
   const { surprisal, probability } = numbersOf(unit, shown);
-  const expected = expectationOf(unit, NAMED_ALTERNATIVES);
+  const expected = expectationOf(unit);
   return [
     `${token.line}:${token.column}`,
     surprisal,
