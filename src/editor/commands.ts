@@ -11,7 +11,7 @@ import type { LegendView } from './legend';
 import type { Log } from './log';
 import type { Menu } from './menu';
 import type { Navigator } from './navigate';
-import { moveCursor } from './panelSource';
+import { moveCursor } from './reveal';
 import { openSample } from './sample';
 import type { SurpriseList } from './surpriseList';
 import type { HeatmapSwitch } from './switch';

@@ -7,6 +7,7 @@ import { quoteVisible } from '../text/visible';
 import { setting } from './configuration';
 import type { CurrentEditor } from './current';
 import { showInformation } from './notices';
+import { selectRange } from './reveal';
 import type { DocumentScores } from './scores';
 import { nextSurprise } from './surprises';
 
@@ -114,8 +115,7 @@ export class Navigator implements vscode.Disposable {
       editor.document.positionAt(unit.start),
       editor.document.positionAt(unit.end),
     );
-    editor.selection = new vscode.Selection(range.start, range.end);
-    editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+    selectRange(editor, range);
     const text = quoteVisible(editor.document.getText(range));
     const surprisal = formatSurprisal(unit.nats, setting('unit'));
     vscode.window.setStatusBarMessage(t('$(flame) {0}: {1}', text, surprisal), ANNOUNCEMENT);

@@ -8,6 +8,7 @@ import type { PanelEditor, PanelSource } from '../panel/source';
 import type { DocumentProblem } from '../panel/state';
 import { onDidChangeSetting, setting, writeSetting } from './configuration';
 import type { CurrentEditor } from './current';
+import { moveCursor, selectRange } from './reveal';
 import { isScorable } from './scorable';
 import { type DocumentScores, type DocumentState, editorsOf } from './scores';
 import type { HeatmapSwitch } from './switch';
@@ -117,8 +118,7 @@ export class EditorPanelSource implements PanelSource, vscode.Disposable {
     if (losses && editor) {
       const { starts, ends } = losses.layout;
       const range = new vscode.Range(document.positionAt(starts[first]), document.positionAt(ends[end - 1]));
-      editor.selection = new vscode.Selection(range.start, range.end);
-      editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+      selectRange(editor, range);
     }
   }
 
@@ -190,16 +190,6 @@ export class EditorPanelSource implements PanelSource, vscode.Disposable {
   #editorOf(document: vscode.TextDocument): vscode.TextEditor | undefined {
     return this.#current.editor?.document === document ? this.#current.editor : editorsOf(document)[0];
   }
-}
-
-/** Puts an editor's cursor at a UTF-16 offset and shows the place. */
-export function moveCursor(editor: vscode.TextEditor, offset: number): void {
-  const position = editor.document.positionAt(offset);
-  editor.selection = new vscode.Selection(position, position);
-  editor.revealRange(
-    new vscode.Range(position, position),
-    vscode.TextEditorRevealType.InCenterIfOutsideViewport,
-  );
 }
 
 function problemOf(state: DocumentState): DocumentProblem | undefined {

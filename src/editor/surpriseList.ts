@@ -7,6 +7,7 @@ import { setting } from './configuration';
 import type { CurrentEditor } from './current';
 import { lineExcerpt, withoutIcons } from './lineExcerpt';
 import { showInformation } from './notices';
+import { selectRange } from './reveal';
 import { type DocumentScores, editorsOf } from './scores';
 import { mostSurprisingUnits } from './surprises';
 
@@ -77,14 +78,14 @@ export class SurpriseList implements vscode.Disposable {
         // The first one is pointed at by itself.
         isMoved ||= item !== undefined && item !== pick.items[0];
         if (isMoved && item) {
-          reveal(editor, item.range);
+          selectRange(editor, item.range);
         }
       }),
       pick.onDidAccept(() => {
         const [item] = pick.selectedItems;
         if (item) {
           isChosen = true;
-          reveal(editor, item.range);
+          selectRange(editor, item.range);
         }
         pick.hide();
       }),
@@ -141,9 +142,4 @@ export class SurpriseList implements vscode.Disposable {
       };
     });
   }
-}
-
-function reveal(editor: vscode.TextEditor, range: vscode.Range): void {
-  editor.selection = new vscode.Selection(range.start, range.end);
-  editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
 }

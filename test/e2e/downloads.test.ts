@@ -9,12 +9,11 @@ import { keepEvidence, openWorkbench, type Workbench } from '../support/workbenc
 import {
   DEMO_FILE,
   demoText,
-  eventually,
   heatBecomes,
   type Reference,
-  SCORED_WITHIN,
   SETTINGS,
   scoreWithCommandLine,
+  statusSays,
   statusShows,
 } from './support';
 
@@ -165,12 +164,9 @@ describe('downloads of models', () => {
     await workbench.runCommand('Notifications: Clear All Notifications');
     const missing = 'someone-else/large-llama/onnx/model_q4.onnx';
     await workbench.changeSettings({ 'surprisal.model': missing });
-    const item = workbench.page.locator('.statusbar-item[id*="surprisal" i]').first();
-    await eventually(
-      'the status bar should say that the model is not there',
-      async () => (await item.getAttribute('aria-label')) ?? '',
-      (label) => label.includes(`The model ${missing} is not on this computer.`),
-      SCORED_WITHIN,
+    await statusSays(
+      workbench,
+      /The model someone-else\/large-llama\/onnx\/model_q4\.onnx is not on this computer\./,
     );
     await workbench.clickStatusBar();
     await row(`Download ${missing}`).waitFor();
@@ -182,22 +178,14 @@ describe('downloads of models', () => {
 
   it('by other programs are found when the engine is started again', async () => {
     const form = 'someone/small-llama/onnx/model_fp16.onnx';
-    const item = workbench.page.locator('.statusbar-item[id*="surprisal" i]').first();
-    const says = (what: RegExp) =>
-      eventually(
-        `the status bar should say ${what}`,
-        async () => (await item.getAttribute('aria-label')) ?? '',
-        (label) => what.test(label),
-        SCORED_WITHIN,
-      );
     await workbench.changeSettings({ 'surprisal.model': form });
-    await says(/model_fp16\.onnx is not on this computer/);
+    await statusSays(workbench, /model_fp16\.onnx is not on this computer/);
     const snapshots = join(home, 'hub', 'models--someone--small-llama', 'snapshots');
     const [commit] = await readdir(snapshots);
     const file = join('onnx', 'model_fp16.onnx');
     await cp(join(HUB_MODEL, file), join(snapshots, commit, file));
     await workbench.startCommand('Surprisal: Restart Engine');
-    await says(/bits per token/);
+    await statusSays(workbench, /bits per token/);
     await workbench.changeSettings({ 'surprisal.model': 'someone-else/large-llama/onnx/model_q4.onnx' });
     await statusShows(workbench, quantized.report.tokens);
   });

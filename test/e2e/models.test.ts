@@ -16,6 +16,7 @@ import {
   SCORED_WITHIN,
   SETTINGS,
   scoreWithCommandLine,
+  statusSays,
   statusShows,
   withEnginePaused,
 } from './support';
@@ -86,13 +87,7 @@ describe('models', () => {
   it('that cannot be used say why, and another one can be chosen', async () => {
     await workbench.startCommand('Surprisal: Choose Model');
     await row('torn-llama').filter({ hasText: 'model.onnx' }).first().click();
-    const item = workbench.page.locator('.statusbar-item[id*="surprisal" i]').first();
-    await eventually(
-      'the status bar should say what is wrong with the model',
-      async () => (await item.getAttribute('aria-label')) ?? '',
-      (label) => /^Surprisal failed: .*torn-llama.*model\.onnx/.test(label),
-      SCORED_WITHIN,
-    );
+    await statusSays(workbench, /^Surprisal failed: .*torn-llama.*model\.onnx/);
     await workbench.startCommand('Surprisal: Choose Model');
     await row('SmolLM2-135M-Instruct').click();
     await statusShows(workbench, bundled.report.tokens);

@@ -209,6 +209,17 @@ export async function panelExplains(frame: Frame, token: ReportToken): Promise<v
   await frame.locator('[data-testid="explained"][aria-busy="false"]').waitFor({ state: 'attached' });
 }
 
+/** Waits until the status bar's item says something, as a screen reader has it. */
+export async function statusSays({ page }: Workbench, what: RegExp, timeout = SCORED_WITHIN): Promise<void> {
+  const item = page.locator('.statusbar-item[id*="surprisal" i]').first();
+  await eventually(
+    `the status bar should say ${what}`,
+    async () => (await item.getAttribute('aria-label')) ?? '',
+    (label) => what.test(label),
+    timeout,
+  );
+}
+
 /** Waits until the status bar shows a mean surprisal per token. */
 export async function statusShows(
   workbench: Workbench,
