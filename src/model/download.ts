@@ -132,8 +132,8 @@ class Download {
     await checked(repository, checks.texts(this.#snapshot, this.#signal));
 
     const onnx = files.get(file)!;
-    await this.#fetch(onnx);
-    const data = await this.#dataOf(onnx);
+    const isNew = await this.#fetch(onnx);
+    const data = await this.#dataOf(onnx, isNew);
     this.#total = [...texts, onnx, ...data].reduce((sum, { bytes }) => sum + bytes, 0);
     await this.#needRoom(data);
     for (const part of data) {
@@ -149,8 +149,12 @@ class Download {
     return join(this.#snapshot, file);
   }
 
-  /** The files that an ONNX file's weights are in. @throws ModelError, having removed it, where it cannot be run */
-  async #dataOf(onnx: HubFile): Promise<HubFile[]> {
+  /**
+   * The files that an ONNX file's weights are in.
+   * @param isNew whether it was not there before: what other programs have fetched is theirs
+   * @throws ModelError where it cannot be run; a new one is removed then
+   */
+  async #dataOf(onnx: HubFile, isNew: boolean): Promise<HubFile[]> {
     const { files, repository } = this.#form;
     const name = `${repository}/${onnx.path}`;
     try {
@@ -170,7 +174,7 @@ class Download {
         return found;
       });
     } catch (error) {
-      if (error instanceof ModelError) {
+      if (isNew && error instanceof ModelError) {
         // Nothing leads to it.
         await rm(join(this.#blobs, onnx.hash.hex), { force: true });
       }
@@ -210,8 +214,10 @@ class Download {
     return join(this.#blobs, `${hash.hex}.surprisal-incomplete`);
   }
 
-  async #fetch(file: HubFile): Promise<void> {
-    if ((await sizeOf(this.#place(file))) !== file.bytes) {
+  /** @returns whether it was not there */
+  async #fetch(file: HubFile): Promise<boolean> {
+    const isNew = (await sizeOf(this.#place(file))) !== file.bytes;
+    if (isNew) {
       const part = this.#partOf(file);
       await this.#fetchInto(part, file);
       if ((await hashOf(part, file, this.#signal)) !== file.hash.hex) {
@@ -226,6 +232,7 @@ class Download {
     }
     this.#done += file.bytes;
     this.#report(0);
+    return isNew;
   }
 
   async #fetchInto(part: string, file: HubFile): Promise<void> {

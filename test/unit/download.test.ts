@@ -401,6 +401,15 @@ describe('a download from the hub', () => {
       assert.equal(requested(/large/).length, 1);
       const blobs = await readdir(join(cache, 'models--someone--backbone', 'blobs'));
       assert.equal(blobs.length, 3, 'what cannot be used is not kept');
+      // But for what another program has fetched, which may have a use for it.
+      const onnx = await readFile(join(other, 'onnx', 'model_q4.onnx'));
+      const hash = createHash('sha256').update(onnx).digest('hex');
+      const theirs = join(cache, 'models--someone--backbone', 'blobs', hash);
+      await writeFile(theirs, onnx);
+      await assert.rejects(download('onnx/model_q4.onnx', { name: 'someone/backbone', checks }), {
+        code: 'model-invalid',
+      });
+      assert.ok((await readFile(theirs)).equals(onnx));
       const { path } = await download('onnx/model_q4.onnx', { checks });
       assert.ok(await lstat(path));
     });
