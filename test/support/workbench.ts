@@ -457,11 +457,6 @@ export class Workbench {
     await this.page.locator(`.monaco-workbench.${themes[theme].className}`).waitFor({ timeout: 15_000 });
   }
 
-  /** The titles of the notifications on screen. */
-  async notifications(): Promise<string[]> {
-    return this.page.locator('.notifications-toasts .notification-list-item-message').allInnerTexts();
-  }
-
   /** Saves what is on screen as out/screenshots/NAME.png and returns the file. */
   async screenshot(name: string): Promise<string> {
     const file = join(outputFolder, 'screenshots', `${name}.png`);
