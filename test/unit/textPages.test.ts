@@ -122,15 +122,21 @@ describe('text: pages', () => {
     assert.ok(same / all > 0.97, `${same} of ${all}`);
   });
 
-  it('scales with the context window', () => {
-    assert.equal(pageLimitsFor(8192), PAGE_LIMITS);
-    assert.equal(pageLimitsFor(2561), PAGE_LIMITS);
-    for (const window of [11, 64, 512, 1024, 2048, 2560]) {
-      const { minimum, maximum, overlap } = pageLimitsFor(window);
+  it('leaves every token its context in a small window, up to a quarter of the window', () => {
+    assert.deepEqual(pageLimitsFor(8192), PAGE_LIMITS);
+    assert.deepEqual(pageLimitsFor(2561), PAGE_LIMITS);
+    assert.deepEqual(pageLimitsFor(2048), { minimum: 796, maximum: 1791, overlap: 256 });
+    assert.deepEqual(pageLimitsFor(1024), { minimum: 340, maximum: 767, overlap: 256 });
+    assert.deepEqual(pageLimitsFor(256), { minimum: 84, maximum: 191, overlap: 64 });
+    for (let window = 5; window <= 2600; window++) {
+      const limits = pageLimitsFor(window);
+      const { maximum, overlap } = limits;
       assert.ok(1 + overlap + maximum <= window);
-      assert.ok(maximum >= 2 * minimum && overlap <= minimum / 4);
+      assert.equal(overlap, Math.min(256, Math.floor(window / 4)));
+      // Refuses what contradicts itself.
+      layOut([], limits);
     }
-    assert.throws(() => pageLimitsFor(10), RangeError);
+    assert.throws(() => pageLimitsFor(4), RangeError);
     assert.throws(() => layOut([], { minimum: 40, maximum: 64, overlap: 8 }), RangeError);
     assert.throws(() => layOut([], { minimum: 32, maximum: 64, overlap: 33 }), RangeError);
   });
