@@ -1,9 +1,10 @@
 /** The command line's arguments. */
 import { parseArgs } from 'node:util';
 import { DEVICE_CHOICES, type DeviceChoice, MOST_THREADS, type WeightsChoice } from '../engine/protocol';
-import { SURPRISING_BITS } from '../loss/heat';
+import { SURPRISING_BITS, SURPRISING_WORD_BITS } from '../loss/heat';
 import { WEIGHTS_CHOICES } from '../model/devices';
 import { type HubName, hubName } from '../model/found';
+import { GROUPINGS, type Grouping } from './format/document';
 
 export const FORMATS = ['text', 'list', 'json', 'csv', 'html'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -26,8 +27,10 @@ download Fetches a model from Hugging Face's hub, to where its own tools keep th
 Options:
   --format text|list|json|csv|html
                                 what to write (default: text, a coloured heatmap; list: a line for each surprising
-                                token, FILE:LINE:COLUMN first)
-  --from BITS                   with list: the surprisal from which on a token is listed (default: ${SURPRISING_BITS})
+                                word, FILE:LINE:COLUMN first)
+  --by word|token               with list: what is listed (default: word, which counts all of its tokens)
+  --from BITS                   with list: the surprisal from which on one is listed (default: ${SURPRISING_WORD_BITS}; by token
+                                ${SURPRISING_BITS})
   --model MODEL                 a model of the models folder, any model folder or ONNX file of one, or OWNER/NAME or
                                 OWNER/NAME/ONNX-FILE of Hugging Face's hub, where that was downloaded
   --device auto|cpu|webgpu|cuda|dml|coreml
@@ -72,6 +75,8 @@ export type Command =
       readonly weights: WeightsChoice;
       readonly unit: 'bits' | 'nats';
       readonly top: number;
+      /** What the list has. */
+      readonly by: Grouping;
       /** In bits. */
       readonly from: number;
     };
@@ -130,8 +135,15 @@ export function parseCommand(words: readonly string[]): Command {
     if (models.length === 0) {
       throw new UsageError('compare needs a --model to compare with the bundled one, or several');
     }
-    if (top > 0 || values.from !== undefined) {
-      throw new UsageError(`compare takes no ${top > 0 ? '--top' : '--from'}`);
+    const scoring = {
+      '--top': top > 0,
+      '--from': values.from !== undefined,
+      '--by': values.by !== undefined,
+    };
+    for (const [option, isGiven] of Object.entries(scoring)) {
+      if (isGiven) {
+        throw new UsageError(`compare takes no ${option}`);
+      }
     }
     return {
       kind: 'compare',
@@ -144,13 +156,18 @@ export function parseCommand(words: readonly string[]): Command {
     throw new UsageError('score takes one --model; "compare" takes several');
   }
   const format = oneOf('--format', values.format, FORMATS);
-  if (values.from !== undefined && format !== 'list') {
-    throw new UsageError('--from goes with --format list');
+  for (const option of ['from', 'by'] as const) {
+    if (values[option] !== undefined && format !== 'list') {
+      throw new UsageError(`--${option} goes with --format list`);
+    }
   }
+  const by = oneOf('--by', values.by ?? 'word', GROUPINGS);
+  const usual = by === 'word' ? SURPRISING_WORD_BITS : SURPRISING_BITS;
   return {
     kind: 'score',
     format,
-    from: values.from === undefined ? SURPRISING_BITS : amount('--from', values.from),
+    by,
+    from: values.from === undefined ? usual : amount('--from', values.from),
     model: models[0],
     top,
     ...common,
@@ -188,6 +205,7 @@ function parse(words: readonly string[]) {
       weights: { type: 'string', default: 'auto' },
       unit: { type: 'string', default: 'bits' },
       top: { type: 'string', default: '0' },
+      by: { type: 'string' },
       from: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },

@@ -149,12 +149,12 @@ async function writeAll(reports: AsyncIterable<Report>, format: ReportFormat): P
   await output.write(format.end(count));
 }
 
-function formatOf({ format, files, from, top, unit }: ScoreCommand): ReportFormat {
+function formatOf({ format, files, by, from, top, unit }: ScoreCommand): ReportFormat {
   switch (format) {
     case 'json':
       return jsonFormat(files.length);
     case 'list':
-      return listFormat({ unit, from });
+      return listFormat({ unit, by, from });
     case 'csv':
       return csvFormat(top);
     case 'html':

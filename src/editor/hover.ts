@@ -2,13 +2,15 @@
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import type { Distribution } from '../engine/protocol';
+import type { LossMap } from '../loss/lossMap';
 import { messageOf } from '../model/errors';
 import { setting } from './configuration';
-import { ALTERNATIVES, hoverText } from './hoverText';
+import { ALTERNATIVES, type HoverSubject, hoverText } from './hoverText';
 import { COMMANDS } from './keys';
 import type { Log } from './log';
 import { commandLink } from './markdown';
 import { currentTokenAt, type DocumentScores, type DocumentState, type FoundToken } from './scores';
+import { wordOf, wordsIn } from './surprises';
 import type { HeatmapSwitch } from './switch';
 
 /** How long the hover waits for the model's distribution, in milliseconds. */
@@ -69,6 +71,7 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
       before: trained && found.losses,
       token,
       text,
+      word: wordAround(document, losses, token),
       unit: setting('unit'),
       vocabularySize: engine.kind === 'ready' ? engine.model.vocabularySize : undefined,
       distribution: answer === LATE ? undefined : answer,
@@ -126,4 +129,17 @@ export class TokenHover implements vscode.HoverProvider, vscode.Disposable {
       subscription.dispose();
     }
   }
+}
+
+/** The word that a token is a part of; undefined where it is all of it, or the word is not scored yet. */
+function wordAround(document: vscode.TextDocument, losses: LossMap, token: number): HoverSubject['word'] {
+  const { start, end, first, last } = losses.unitOf(token);
+  // No word reaches over the end of a line.
+  const lines = new vscode.Range(document.positionAt(start).line, 0, document.positionAt(end).line + 1, 0);
+  const from = document.offsetAt(lines.start);
+  const part = document.getText(lines);
+  const of = wordOf(losses, token, wordsIn(part, from));
+  return (of.first === first && of.last === last) || Number.isNaN(of.nats)
+    ? undefined
+    : { text: part.slice(of.start - from, of.end - from).trim(), of };
 }

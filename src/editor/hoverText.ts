@@ -1,6 +1,6 @@
 /** What the hover says about a token, as Markdown. No vscode import. */
 import type { Distribution } from '../engine/protocol';
-import type { LossMap } from '../loss/lossMap';
+import type { LossMap, Unit } from '../loss/lossMap';
 import { formatCount, formatProbability, formatSurprisal } from '../loss/units';
 import { type Encounter, standardised, type Verdict, verdictOf } from '../loss/verdict';
 import { makeVisibleWithin } from '../text/visible';
@@ -22,6 +22,8 @@ export interface HoverSubject {
   readonly token: number;
   /** The text of its unit. */
   readonly text: string;
+  /** The word that it is a part of, where that has more: its text, and the unit of all of its tokens. */
+  readonly word?: { readonly text: string; readonly of: Unit } | undefined;
   readonly unit: Settings['unit'];
   /** Size of the model's vocabulary; undefined while no model is loaded. */
   readonly vocabularySize: number | undefined;
@@ -65,6 +67,12 @@ export function hoverText(subject: HoverSubject, link: string, t: Translate): st
       formatSurprisal(losses.nats[first + i], unit),
     );
     sections.push(t('The model reads this character as {0} tokens: {1}.', parts.length, parts.join(' + ')));
+  }
+  if (subject.word) {
+    const { text: word, of } = subject.word;
+    const tokens = formatCount(of.last - of.first + 1);
+    const surprisal = formatSurprisal(of.nats, unit);
+    sections.push(t('The word {0}, {1} tokens: **{2}**', codeSpan(visible(word)), tokens, surprisal));
   }
   if (distribution) {
     const heading =

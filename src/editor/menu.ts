@@ -80,7 +80,7 @@ export class Menu {
         COMMANDS.openPanel,
       ),
       command(
-        t('$(list-ordered) Show Most Surprising Tokens'),
+        t('$(list-ordered) Show Most Surprising Words'),
         t('All over the document, with their lines'),
         COMMANDS.showSurprises,
       ),

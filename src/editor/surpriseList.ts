@@ -1,6 +1,6 @@
-/** Lists the most surprising tokens of a document, and goes to one. */
+/** Lists the most surprising words or tokens of a document, and goes to one. */
 import * as vscode from 'vscode';
-import type { Unit } from '../loss/lossMap';
+import type { LossMap, Unit } from '../loss/lossMap';
 import { formatCount, formatSurprisal } from '../loss/units';
 import { quoteVisible } from '../text/visible';
 import { setting } from './configuration';
@@ -9,11 +9,11 @@ import { lineExcerpt, withoutIcons } from './lineExcerpt';
 import { showInformation } from './notices';
 import { selectRange } from './reveal';
 import { type DocumentScores, editorsOf } from './scores';
-import { mostSurprisingUnits } from './surprises';
+import { mostSurprisingUnits, wordsIn } from './surprises';
 
 const t = vscode.l10n.t;
 
-/** Tokens that are listed at most. */
+/** Words or tokens that are listed at most. */
 const LISTED = 100;
 
 /** Milliseconds between two states of the list while a document is being scored. */
@@ -23,11 +23,25 @@ interface TokenItem extends vscode.QuickPickItem {
   readonly range: vscode.Range;
 }
 
+/** What is listed: the one is the button's offer while the other is shown. */
+const KINDS = {
+  word: {
+    title: t('Most Surprising Words'),
+    other: { iconPath: new vscode.ThemeIcon('symbol-string'), tooltip: t('List Tokens') },
+  },
+  token: {
+    title: t('Most Surprising Tokens'),
+    other: { iconPath: new vscode.ThemeIcon('whole-word'), tooltip: t('List Words') },
+  },
+};
+
 /** The command that lists them. */
 export class SurpriseList implements vscode.Disposable {
   readonly #scores: DocumentScores;
   readonly #current: CurrentEditor;
   #shown: vscode.QuickPick<TokenItem> | undefined;
+  /** As it was last listed. */
+  #kind: keyof typeof KINDS = 'word';
 
   constructor(scores: DocumentScores, current: CurrentEditor) {
     this.#scores = scores;
@@ -35,8 +49,8 @@ export class SurpriseList implements vscode.Disposable {
   }
 
   /**
-   * Shows the list, which grows while the document is being scored. The editor shows the token that is pointed at, and what it showed
-   * before where none is chosen.
+   * Shows the list, which grows while the document is being scored: of words, which a typo breaks into tokens of which none need be
+   * among the first, or of tokens. The editor shows what is pointed at, and what it showed before where nothing is chosen.
    */
   show(): void {
     const { editor } = this.#current;
@@ -49,7 +63,6 @@ export class SurpriseList implements vscode.Disposable {
     const [seen] = editor.visibleRanges;
     const pick = vscode.window.createQuickPick<TokenItem>();
     this.#shown = pick;
-    pick.title = t('Most Surprising Tokens');
     pick.placeholder = t('Type to filter by text or line');
     pick.matchOnDescription = true;
     pick.matchOnDetail = true;
@@ -59,6 +72,8 @@ export class SurpriseList implements vscode.Disposable {
     let timer: NodeJS.Timeout | undefined;
     const update = () => {
       timer = undefined;
+      pick.title = KINDS[this.#kind].title;
+      pick.buttons = [KINDS[this.#kind].other];
       const [active] = pick.activeItems;
       const items = this.#items(document);
       pick.items = items;
@@ -80,6 +95,11 @@ export class SurpriseList implements vscode.Disposable {
         if (isMoved && item) {
           selectRange(editor, item.range);
         }
+      }),
+      pick.onDidTriggerButton(() => {
+        this.#kind = this.#kind === 'word' ? 'token' : 'word';
+        isMoved = false;
+        update();
       }),
       pick.onDidAccept(() => {
         const [item] = pick.selectedItems;
@@ -128,7 +148,7 @@ export class SurpriseList implements vscode.Disposable {
     // As the heatmap and the jumps have it.
     const shown = trained ?? losses;
     const unit = setting('unit');
-    return (shown ? mostSurprisingUnits(shown, LISTED) : []).map((found: Unit) => {
+    return (shown ? this.#unitsOf(document, shown) : []).map(({ nats, ...found }) => {
       const range = new vscode.Range(document.positionAt(found.start), document.positionAt(found.end));
       const text = document.getText(range);
       // What begins with a line break is seen on the line after it.
@@ -136,10 +156,25 @@ export class SurpriseList implements vscode.Disposable {
       const { line, character } = document.positionAt(found.start + lead);
       return {
         label: withoutIcons(quoteVisible(text)),
-        description: t('{0}, line {1}', formatSurprisal(found.nats, unit), formatCount(line + 1)),
+        description: t('{0}, line {1}', formatSurprisal(nats, unit), formatCount(line + 1)),
         detail: lineExcerpt(document.lineAt(line).text, character),
         range,
       };
+    });
+  }
+
+  #unitsOf(document: vscode.TextDocument, losses: LossMap): Unit[] {
+    if (this.#kind === 'token' || losses.length === 0) {
+      return mostSurprisingUnits(losses, LISTED);
+    }
+    const { starts, ends } = losses.layout;
+    const [from, to] = [starts[0], ends[losses.length - 1]];
+    const text = document.getText(new vscode.Range(document.positionAt(from), document.positionAt(to)));
+    return mostSurprisingUnits(losses, LISTED, wordsIn(text, from)).map((unit) => {
+      const written = text.slice(unit.start - from, unit.end - from);
+      const word = written.trim();
+      const start = unit.start + written.indexOf(word);
+      return word === '' ? unit : { ...unit, start, end: start + word.length };
     });
   }
 }

@@ -2,6 +2,40 @@
 import { SURPRISING_BITS } from '../loss/heat';
 import type { LossMap, Unit } from '../loss/lossMap';
 import { toBits } from '../loss/units';
+import { isInsideWord } from '../text/words';
+
+/** Whether the place at a UTF-16 offset of a text is inside a word. */
+export type InsideWord = (offset: number) => boolean;
+
+/**
+ * Where words are in a part of a text.
+ * @param from UTF-16 offset of the part in the text
+ * @returns false outside of the part
+ */
+export function wordsIn(part: string, from = 0): InsideWord {
+  return (offset) => {
+    const at = offset - from;
+    return (
+      at > 0 && at < part.length && isInsideWord(part.slice(Math.max(0, at - 2), at), part.slice(at, at + 2))
+    );
+  };
+}
+
+/** The units that make a word with one of them, as one; the unit itself where it is none of several. */
+export function wordOf(losses: LossMap, token: number, isInside: InsideWord): Unit {
+  let { first, last, nats, start, end } = losses.unitOf(token);
+  while (first > 0 && isInside(start)) {
+    const unit = losses.unitOf(first - 1);
+    ({ first, start } = unit);
+    nats += unit.nats;
+  }
+  while (last + 1 < losses.length && isInside(end)) {
+    const unit = losses.unitOf(last + 1);
+    ({ last, end } = unit);
+    nats += unit.nats;
+  }
+  return { first, last, start, end, nats };
+}
 
 /**
  * The next unit of {@link SURPRISING_BITS} or more in a direction, around the end of the document if need be.
@@ -43,24 +77,28 @@ export function nextSurprise(
 /**
  * The most surprising units, most surprising first, equal ones in their order; those without a score are left out.
  * @param count how many at most
+ * @param isInside to have words, in place of the tokens that they are made of
  */
-export function mostSurprisingUnits(losses: LossMap, count: number): Unit[] {
+export function mostSurprisingUnits(
+  losses: LossMap,
+  count: number,
+  isInside: InsideWord = () => false,
+): Unit[] {
   const { nats, length } = losses;
   const { starts, ends } = losses.layout;
   // In one pass, and without an object for each token: this is asked for while a long text is being scored.
-  const kept: { readonly token: number; readonly nats: number }[] = [];
-  for (let token = 0; token < length; ) {
+  const kept: { readonly first: number; readonly last: number; readonly nats: number }[] = [];
+  for (let token = 0; token < length; token++) {
     const first = token;
     let sum = nats[token];
-    while (token + 1 < length && starts[token + 1] < ends[token]) {
+    while (token + 1 < length && (starts[token + 1] < ends[token] || isInside(ends[token]))) {
       sum += nats[++token];
     }
-    token++;
     if (kept.length < count ? !Number.isNaN(sum) : sum > kept[count - 1].nats) {
       const place = kept.findIndex((other) => other.nats < sum);
-      kept.splice(place < 0 ? kept.length : place, 0, { token: first, nats: sum });
+      kept.splice(place < 0 ? kept.length : place, 0, { first, last: token, nats: sum });
       kept.length = Math.min(kept.length, count);
     }
   }
-  return kept.map(({ token }) => losses.unitOf(token));
+  return kept.map((unit) => ({ ...unit, start: starts[unit.first], end: ends[unit.last] }));
 }

@@ -7,6 +7,12 @@ export const HEAT_EDGES_BITS = [1, 2, 4, 6, 8, 11, 14] as const;
 /** From this many bits on a token is worth a look: the lower edge of the upper bins. */
 export const SURPRISING_BITS: number = HEAT_EDGES_BITS[4];
 
+/**
+ * From this many bits on a word is: most misspelt ones have more, and of others few (`npm run bench -- mistakes`). A word has more
+ * bits than a token, because it is several.
+ */
+export const SURPRISING_WORD_BITS = 17;
+
 /** Number of bins. */
 export const HEAT_BIN_COUNT = HEAT_EDGES_BITS.length + 1;
 

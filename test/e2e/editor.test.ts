@@ -107,36 +107,51 @@ describe('the editor', () => {
     await workbench.goTo(1);
   });
 
-  it('lists the most surprising tokens, shows the one that is pointed at, and goes to the one that is chosen', async () => {
+  it('lists the most surprising words or tokens, shows the one that is pointed at, and goes to the one that is chosen', async () => {
     const { page } = workbench;
-    const row = page.locator('.quick-input-widget .monaco-list-row');
-    const focused = () =>
-      page.locator('.quick-input-widget .monaco-list-row.focused').getAttribute('aria-label');
+    const widget = page.locator('.quick-input-widget');
+    const row = widget.locator('.monaco-list-row');
+    const focused = () => widget.locator('.monaco-list-row.focused').getAttribute('aria-label');
     const cursor = (line: number) => page.locator('.statusbar-item', { hasText: `Ln ${line}, Col ` });
-    const order = [...original.report.tokens].sort((a, b) => b.nats - a.nats);
+    const tokens = [...original.report.tokens].sort((a, b) => b.nats - a.nats);
+    const words = wordsOf(original).sort((a, b) => b.nats - a.nats);
+    const listed = async (expected: readonly Listed[]) => {
+      for (const { text, nats, line } of expected.slice(0, 4)) {
+        const [, shown, bits, at] = /^“(.+)”, (.+) bits, line (\d+)/.exec((await focused()) ?? '') ?? [];
+        assert.equal(shown, text.replaceAll(' ', '·'));
+        assertShows(`${bits} bits`, nats, (value) => formatSurprisal(value, 'bits'));
+        assert.equal(Number(at), line);
+        await page.keyboard.press('ArrowDown');
+      }
+    };
 
     await workbench.goTo(1);
-    await workbench.startCommand('Surprisal: Show Most Surprising Tokens');
+    await workbench.startCommand('Surprisal: Show Most Surprising Words');
     await row.first().waitFor();
     await workbench.screenshot('most-surprising');
-    for (const token of order.slice(0, 4)) {
-      const [, text, bits, line] = /^“(.+)”, (.+) bits, line (\d+)/.exec((await focused()) ?? '') ?? [];
-      assert.equal(text, token.text.replaceAll(' ', '·'));
-      assertShows(`${bits} bits`, token.nats, (value) => formatSurprisal(value, 'bits'));
-      assert.equal(Number(line), token.line);
-      await page.keyboard.press('ArrowDown');
-    }
+    await listed(words);
     // The fifth is shown while it is pointed at; then all is as it was.
-    await cursor(order[4].line).waitFor();
+    await cursor(words[4].line).waitFor();
     await page.keyboard.press('Escape');
     await cursor(1).waitFor();
     assert.equal(await page.locator('.line-numbers.active-line-number').textContent(), '1');
 
-    await workbench.startCommand('Surprisal: Show Most Surprising Tokens');
-    await row.first().waitFor();
+    await workbench.startCommand('Surprisal: Show Most Surprising Words');
+    await widget.getByRole('button', { name: 'List Tokens' }).click();
+    await widget.getByText('Most Surprising Tokens').waitFor();
+    await widget.getByRole('button', { name: 'List Words' }).waitFor();
+    await listed(tokens);
+    await workbench.screenshot('most-surprising-tokens');
+    await page.keyboard.press('Escape');
+    await cursor(1).waitFor();
+
+    // It is as it was left, until it is switched again.
+    await workbench.startCommand('Surprisal: Show Most Surprising Words');
+    await widget.getByText('Most Surprising Tokens').waitFor();
+    await widget.getByRole('button', { name: 'List Words' }).click();
     await page.keyboard.type('squares =');
     await eventually('the list should be filtered', focused, (label) => /squares/.test(label ?? ''));
-    const found = order.find(({ line }) => original.lines[line - 1].includes('squares = '));
+    const found = words.find(({ line }) => original.lines[line - 1].includes('squares = '));
     await page.keyboard.press('Enter');
     await cursor(found!.line).waitFor();
     await workbench.goTo(1);
@@ -198,7 +213,13 @@ describe('the editor', () => {
       assertShows(/\((.+?)\)/.exec(text)?.[1] ?? '', nats, (value) => formatSurprisal(value, 'nats'));
       assert.ok(text.includes(STILL_COMPUTING), text);
     });
-    assert.match(await wholeHoverAt(line, 'proprosed'), /What the model expected here:/);
+    const text = await wholeHoverAt(line, 'proprosed');
+    await workbench.screenshot('hover-word');
+    assert.match(text, /What the model expected here:/);
+    const [, count, bits] = /The word proprosed, (\d) tokens: (.+? bits) /.exec(text) ?? [];
+    const word = wordsOf(original).find((listed) => listed.text === 'proprosed')!;
+    assert.equal(Number(count), word.tokens);
+    assertShows(bits, word.nats, (value) => formatSurprisal(value, 'bits'));
     await workbench.dismissHover();
   });
 
@@ -307,3 +328,33 @@ describe('the editor', () => {
     await heatBecomes(workbench, original, { timeout: 10_000 });
   });
 });
+
+interface Listed {
+  readonly text: string;
+  readonly nats: number;
+  readonly line: number;
+}
+
+interface Word extends Listed {
+  /** Number of its tokens. */
+  readonly tokens: number;
+}
+
+/** The words of a document of plain letters, and the tokens between them: without white space around, but for white space alone. */
+function wordsOf({ report }: Reference): Word[] {
+  const groups: { text: string; nats: number; line: number; tokens: number }[] = [];
+  for (const { text, nats, line } of report.tokens) {
+    const last = groups.at(-1);
+    if (last && /\w$/.test(last.text) && /^\w/.test(text)) {
+      last.text += text;
+      last.nats += nats;
+      last.tokens++;
+    } else {
+      groups.push({ text, nats, line, tokens: 1 });
+    }
+  }
+  return groups.map(({ text, nats, line, tokens }) => {
+    const lead = text.trim() === '' ? '' : /^\s*/.exec(text)![0];
+    return { text: text.trim() || text, nats, line: line + lead.split('\n').length - 1, tokens };
+  });
+}

@@ -25,7 +25,8 @@ describe('command line arguments', () => {
       weights: 'auto',
       unit: 'bits',
       top: 0,
-      from: 8,
+      by: 'word',
+      from: 17,
     });
   });
 
@@ -44,7 +45,8 @@ describe('command line arguments', () => {
         weights: 'auto',
         unit: 'nats',
         top: 5,
-        from: 8,
+        by: 'word',
+        from: 17,
       },
     );
   });
@@ -70,12 +72,21 @@ describe('command line arguments', () => {
     refuses('score a --model x --model y'.split(' '), '"compare" takes several');
   });
 
-  it('takes the surprisal from which on tokens are listed', () => {
-    const { format, from } = parseCommand('score a --format list --from 12.5'.split(' ')) as {
-      format: string;
-      from: number;
+  it('takes what is listed, words or tokens, and the surprisal from which on', () => {
+    const listed = (words: string) => {
+      const { by, from } = parseCommand(`score a --format list ${words}`.trim().split(' ')) as {
+        by: string;
+        from: number;
+      };
+      return [by, from];
     };
-    assert.deepEqual([format, from], ['list', 12.5]);
+    assert.deepEqual(listed('--from 12.5'), ['word', 12.5]);
+    assert.deepEqual(listed(''), ['word', 17]);
+    assert.deepEqual(listed('--by token'), ['token', 8]);
+    assert.deepEqual(listed('--by token --from 0'), ['token', 0]);
+    refuses('score a --format list --by line'.split(' '), 'word, token');
+    refuses('score a --by word'.split(' '), '--by goes with --format list');
+    refuses('compare a --model x --by word'.split(' '), '--by');
     refuses('score a --from 12'.split(' '), '--from goes with --format list');
     refuses('score a --format list --from many'.split(' '), 'many');
     refuses('score a --format list --from -1'.split(' '), '--from');

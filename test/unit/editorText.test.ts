@@ -6,7 +6,7 @@ import { lineExcerpt } from '../../src/editor/lineExcerpt';
 import { english } from '../../src/editor/localize';
 import { codeBlock, codeSpan, commandLink, escapeMarkdown, withoutLinks } from '../../src/editor/markdown';
 import { type DocumentStanding, type StatusInput, statusText } from '../../src/editor/statusText';
-import { mostSurprisingUnits, nextSurprise } from '../../src/editor/surprises';
+import { mostSurprisingUnits, nextSurprise, wordOf, wordsIn } from '../../src/editor/surprises';
 import { approximateTotals, exactTotals } from '../../src/editor/totals';
 import type { EngineState } from '../../src/engine/protocol';
 import { HEAT_BIN_COUNT } from '../../src/loss/heat';
@@ -340,6 +340,13 @@ describe('hover', () => {
     assert.match(text, /as 2 tokens: 1\.00 bits \+ 2\.00 bits/);
   });
 
+  it('gives the surprisal of the word that the token is a part of', () => {
+    const of = { first: 0, last: 2, start: 0, end: 7, nats: 21 * Math.LN2 };
+    const text = hoverText({ ...subject, word: { text: 'reci`eve', of } }, '[link](x)', english);
+    assert.match(text, /\n\nThe word ``reci`eve``, 3 tokens: \*\*21\.0 bits\*\*\n\n/);
+    assert.doesNotMatch(hoverText(subject, '[link](x)', english), /The word/);
+  });
+
   it('names no page where the pages before are not laid out', () => {
     const text = hoverText({ ...subject, isPart: true }, '[link](x)', english);
     assert.match(text, /\n\n\d+ tokens? of context · \[link\]\(x\)$/);
@@ -408,6 +415,75 @@ describe('surprising tokens', () => {
         const all = [...losses.units()].filter(({ nats }) => !Number.isNaN(nats));
         const expected = all.sort((a, b) => b.nats - a.nats || a.start - b.start).slice(0, count);
         assert.deepEqual(mostSurprisingUnits(losses, count), expected);
+      }),
+    );
+  });
+
+  it('are words with all of their tokens, where words are asked for', () => {
+    const texts = ['They', ' rec', 'ie', 've', ' it', '.', '\n', 'snake', '_', 'case'];
+    const losses = mapOf(texts, [5, 6, 7, 8, 9, 1, 2, 4, 4, Number.NaN]);
+    const isInside = wordsIn(texts.join(''));
+    assert.deepEqual(
+      mostSurprisingUnits(losses, 10, isInside).map(({ start, end, nats }) => [
+        texts.join('').slice(start, end),
+        nats,
+      ]),
+      [
+        [' recieve', 21],
+        [' it', 9],
+        ['They', 5],
+        ['\n', 2],
+        ['.', 1],
+      ],
+    );
+    assert.deepEqual(wordOf(losses, 2, isInside), { first: 1, last: 3, start: 4, end: 12, nats: 21 });
+    assert.deepEqual(wordOf(losses, 4, isInside), losses.unitOf(4));
+    assert.ok(Number.isNaN(wordOf(losses, 7, isInside).nats));
+    // Of a part of the text only what is in it is known.
+    assert.deepEqual(wordOf(losses, 2, wordsIn('recie', 5)), {
+      first: 1,
+      last: 2,
+      start: 4,
+      end: 10,
+      nats: 13,
+    });
+  });
+
+  it('are the words that cutting the text at its words gives, wherever their tokens begin', () => {
+    const tokens = fc.array(
+      fc.record({
+        nats: fc.constantFrom(0.5, 1, 6, 9),
+        text: fc.constantFrom('a', ' b', '_c', 'd ', '(', '東', '9', '\u{1F525}', ' e f', 'é\n'),
+      }),
+      { maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(tokens, (made) => {
+        const losses = mapOf(
+          made.map(({ text }) => text),
+          made.map(({ nats }) => nats),
+        );
+        const text = made.map((token) => token.text).join('');
+        const inside = new Set(
+          [...text.matchAll(/[a-zé9_]+/g)].flatMap(({ index, 0: word }) =>
+            [...word].slice(1).map((_, i) => index + i + 1),
+          ),
+        );
+        const expected: { start: number; end: number; nats: number }[] = [];
+        for (const { start, end, nats } of losses.units()) {
+          const last = inside.has(start) ? expected.pop() : undefined;
+          expected.push({ start: last?.start ?? start, end, nats: (last?.nats ?? 0) + nats });
+        }
+        const all = mostSurprisingUnits(losses, 100, wordsIn(text));
+        assert.deepEqual(
+          all.map(({ start, end, nats }) => ({ start, end, nats })),
+          expected.sort((a, b) => b.nats - a.nats || a.start - b.start),
+        );
+        for (const unit of all) {
+          for (let token = unit.first; token <= unit.last; token++) {
+            assert.deepEqual(wordOf(losses, token, wordsIn(text)), unit);
+          }
+        }
       }),
     );
   });

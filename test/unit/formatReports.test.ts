@@ -326,7 +326,7 @@ function readCsv(text: string): string[][] {
 
 describe('format: list', () => {
   const listOf = (reports: readonly Report[], from: number, unit: 'bits' | 'nats' = 'bits') =>
-    [...piecesOf(listFormat({ unit, from }), reports)].join('');
+    [...piecesOf(listFormat({ unit, by: 'token', from }), reports)].join('');
 
   it('has a line for each token from so many bits on, in the order of the text', () => {
     const report = reportOn('let x\n = y', [
@@ -360,6 +360,40 @@ describe('format: list', () => {
       names.map((name) => [name, '2', '2', '14.0 bits, 1 in 16,000: “=·y”']),
     );
     assert.equal(listOf([report], 15), '');
+  });
+
+  it('has words with all of their tokens, and where they begin', () => {
+    const report = reportOn('I\r\n\n  recieve, it \n', [
+      [1, 1],
+      [8, 6],
+      [2, 7],
+      [2, 8.5],
+      [1, 3],
+      [3, 20],
+      [2, 18],
+    ]);
+    assert.equal(
+      [...piecesOf(listFormat({ unit: 'bits', by: 'word', from: 17 }), [report])].join(''),
+      [
+        'demo.txt:3:3: 21.5 bits, 1 in 3 million: “recieve”',
+        'demo.txt:3:12: 20.0 bits, 1 in 1 million: “it”',
+        'demo.txt:3:14: 18.0 bits, 1 in 260,000: “·⏎”',
+        '',
+      ].join('\n'),
+    );
+    const top = [{ id: 1, text: ' receive', nats: BIT }];
+    const withTop = reportOn(
+      'recieve',
+      [
+        [3, 9],
+        [4, 9],
+      ],
+      { top },
+    );
+    assert.match(
+      [...piecesOf(listFormat({ unit: 'bits', by: 'word', from: 17 }), [withTop])].join(''),
+      /: “recieve”, expected “·receive” 50\.0 %\n$/,
+    );
   });
 
   it('says what was expected where that was asked for, and that no terminal obeys', () => {

@@ -1,8 +1,9 @@
 /** A report's document as lines of coloured pieces: what the text and HTML formats draw. */
 import { heatOf } from '../../loss/heat';
+import { isInsideWord } from '../../text/words';
 import type { Report, ReportToken } from '../report';
 
-/** A piece of the document drawn as one: one token, or several that share a character. */
+/** A piece of the document that is one: one token, several that share a character, or a word. */
 export interface Unit {
   readonly tokens: readonly ReportToken[];
   /** Indices of the first token in the report. */
@@ -25,13 +26,21 @@ export interface Piece {
   readonly lineBreak: string;
 }
 
-/** The document's units, in order. */
-export function unitsOf({ tokens }: Pick<Report, 'tokens'>): Unit[] {
+/** What is one: a token, or a word with all of its tokens. */
+export const GROUPINGS = ['word', 'token'] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+/** The document's units, in order; or its words, and the units between them. */
+export function unitsOf({ tokens }: Pick<Report, 'tokens'>, by: Grouping = 'token'): Unit[] {
   const units: Unit[] = [];
   for (let first = 0; first < tokens.length; ) {
     let last = first;
     let { end } = tokens[first];
-    while (last + 1 < tokens.length && tokens[last + 1].start < end) {
+    while (
+      last + 1 < tokens.length &&
+      (tokens[last + 1].start < end ||
+        (by === 'word' && isInsideWord(tokens[last].text, tokens[last + 1].text)))
+    ) {
       last++;
       end = Math.max(end, tokens[last].end);
     }

@@ -1,32 +1,47 @@
-/** The list format: a line for each surprising token, as compilers write theirs, for editors, grep and scripts. */
+/** The list format: a line for each surprising word or token, as compilers write theirs, for editors, grep and scripts. */
 import { toBits } from '../../loss/units';
 import { quoteVisible } from '../../text/visible';
 import { nameOf } from '../input';
-import { unitsOf } from './document';
+import { type Grouping, type Unit, unitsOf } from './document';
 import type { ReportFormat } from './reportFormat';
 import { expectationOf, numbersOf, type ReportUnit } from './summary';
 
 /** How to write the list format. */
 export interface ListOptions {
   readonly unit: ReportUnit;
-  /** Surprisal in bits from which on a token is listed. */
+  readonly by: Grouping;
+  /** Surprisal in bits from which on one is listed. */
   readonly from: number;
 }
 
-/** Surprising tokens in the order of the text: `file:line:column: 15.3 bits, 1 in 40,000: “word”, expected …`. */
-export function listFormat({ unit: shown, from }: ListOptions): ReportFormat {
+/** Surprising words or tokens in the order of the text: `file:line:column: 15.3 bits, 1 in 40,000: “word”, expected …`. */
+export function listFormat({ unit: shown, by, from }: ListOptions): ReportFormat {
   return {
     *report(report) {
-      for (const unit of unitsOf(report)) {
+      for (const unit of unitsOf(report, by)) {
         if (toBits(unit.nats) >= from) {
-          const [{ line, column }] = unit.tokens;
+          const { line, column, text } =
+            by === 'word' ? wordIn(unit) : { ...unit.tokens[0], text: unit.text };
           const { surprisal, probability } = numbersOf(unit, shown);
           const expected = expectationOf(unit);
-          const what = `${quoteVisible(unit.text)}${expected === '' ? '' : `, expected ${expected}`}`;
+          const what = `${quoteVisible(text)}${expected === '' ? '' : `, expected ${expected}`}`;
           yield `${nameOf(report.file)}:${line}:${column}: ${surprisal}, ${probability}: ${what}\n`;
         }
       }
     },
     *end() {},
   };
+}
+
+/** A word without the white space that its tokens have around it, and where that is; white space alone is left as it is. */
+function wordIn({ tokens: [{ line, column }], text }: Unit): { line: number; column: number; text: string } {
+  const word = text.trim();
+  if (word === '') {
+    return { line, column, text };
+  }
+  const before = text.slice(0, text.indexOf(word)).split(/\r\n|\r|\n/);
+  const last = before.at(-1)!.length;
+  return before.length === 1
+    ? { line, column: column + last, text: word }
+    : { line: line + before.length - 1, column: last + 1, text: word };
 }
