@@ -55,6 +55,11 @@ async function main(): Promise<void> {
       await picture(workbench, `hover-${theme}`);
       await workbench.dismissHover();
 
+      await workbench.startCommand('Surprisal: Show Most Surprising Words');
+      await page.locator('.quick-input-widget .monaco-list-row', { hasText: 'proprosed' }).waitFor();
+      await picture(workbench, `words-${theme}`);
+      await page.keyboard.press('Escape');
+
       await workbench.clickStatusBar();
       await page.locator('.quick-input-widget').getByText('is scored').waitFor();
       // From its end to where the model and the device are.
