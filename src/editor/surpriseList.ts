@@ -70,10 +70,12 @@ export class SurpriseList implements vscode.Disposable {
     let isChosen = false;
     let isMoved = false;
     let timer: NodeJS.Timeout | undefined;
-    const update = () => {
-      timer = undefined;
+    const name = () => {
       pick.title = KINDS[this.#kind].title;
       pick.buttons = [KINDS[this.#kind].other];
+    };
+    const update = () => {
+      timer = undefined;
       const [active] = pick.activeItems;
       const items = this.#items(document);
       pick.items = items;
@@ -98,7 +100,7 @@ export class SurpriseList implements vscode.Disposable {
       }),
       pick.onDidTriggerButton(() => {
         this.#kind = this.#kind === 'word' ? 'token' : 'word';
-        isMoved = false;
+        name();
         update();
       }),
       pick.onDidAccept(() => {
@@ -119,6 +121,7 @@ export class SurpriseList implements vscode.Disposable {
         }
       }),
     ];
+    name();
     update();
     pick.show();
     pick.busy = true;

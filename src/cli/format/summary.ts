@@ -66,8 +66,8 @@ export function numbersOf(unit: Unit, shown: ReportUnit): { surprisal: string; p
 }
 
 /**
- * What the model found most probable, as "“bar” 62.0 %, “baz” 10.3 %"; where a word begins, of a word. Empty without alternatives,
- * and for several tokens that share a character: the alternatives to its first byte are none to the character.
+ * What the model found most probable, as "“bar” 62.0 %, “baz” 10.3 %": in place of a word, what may begin there. Empty without
+ * alternatives, and for several tokens that share a character: the alternatives to its first byte are none to the character.
  */
 export function expectationOf({ tokens: [first, second] }: Unit): string {
   const alternatives = second && second.start < first.end ? [] : (first.top ?? []);
