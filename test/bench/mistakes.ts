@@ -1,4 +1,4 @@
-/** Texts with mistakes planted in them: words that are misspelt, and words in place of others. The same ones every time. */
+/** Texts with mistakes planted in them: words that are misspelt, and words in place of others. */
 import { createHash } from 'node:crypto';
 
 export const MISTAKES = ['misspelt', 'another word'] as const;
@@ -17,15 +17,21 @@ const APART = 300;
 /** Shorter words become others when they are misspelt. */
 const LETTERS = 5;
 
-/** Plants a mistake in about every third word that can have one, those of the two kinds in turn. */
-export function withMistakes(text: string): { readonly text: string; readonly mistakes: readonly Mistake[] } {
+/**
+ * Plants a mistake in about every third word that can have one, those of the two kinds in turn.
+ * @param planting a number for other mistakes in the same text; the same ones for the same number
+ */
+export function withMistakes(
+  text: string,
+  planting: number,
+): { readonly text: string; readonly mistakes: readonly Mistake[] } {
   const words = [...text.matchAll(new RegExp(`(?<![\\w.])[A-Za-z]{${LETTERS},}(?![\\w])`, 'g'))];
   const known = new Set(words.map(([word]) => word.toLowerCase()));
   const mistakes: Mistake[] = [];
   let made = '';
   let read = 0;
   for (const { index, 0: word } of words) {
-    const chance = createHash('sha256').update(`${index} ${word}`).digest().readUInt32LE();
+    const chance = createHash('sha256').update(`${planting} ${index} ${word}`).digest().readUInt32LE();
     if (
       index < 3 * APART ||
       made.length + index - read - (mistakes.at(-1)?.end ?? 0) < APART ||
