@@ -4,6 +4,7 @@ import type { EngineApi } from '../engine/api';
 import type { Distribution } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import { messageOf } from '../model/errors';
+import { wordWithin } from '../text/words';
 import { setting } from './configuration';
 import { ALTERNATIVES, type HoverSubject, hoverText } from './hoverText';
 import { COMMANDS } from './keys';
@@ -139,7 +140,10 @@ function wordAround(document: vscode.TextDocument, losses: LossMap, token: numbe
   const from = document.offsetAt(lines.start);
   const part = document.getText(lines);
   const of = wordOf(losses, token, wordsIn(part, from));
-  return (of.first === first && of.last === last) || Number.isNaN(of.nats)
-    ? undefined
-    : { text: part.slice(of.start - from, of.end - from).trim(), of };
+  if ((of.first === first && of.last === last) || Number.isNaN(of.nats)) {
+    return undefined;
+  }
+  const tokens = part.slice(of.start - from, of.end - from);
+  const word = wordWithin(tokens);
+  return { text: tokens.slice(word.start, word.end), of };
 }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { LossMap, Unit } from '../loss/lossMap';
 import { formatCount, formatSurprisal } from '../loss/units';
 import { quoteVisible } from '../text/visible';
+import { wordWithin } from '../text/words';
 import { setting } from './configuration';
 import type { CurrentEditor } from './current';
 import { lineExcerpt, withoutIcons } from './lineExcerpt';
@@ -61,6 +62,7 @@ export class SurpriseList implements vscode.Disposable {
     this.dispose();
     const { document, selection: before } = editor;
     const [seen] = editor.visibleRanges;
+    const isComplete = this.#scores.get(document.uri)?.complete;
     const pick = vscode.window.createQuickPick<TokenItem>();
     this.#shown = pick;
     pick.placeholder = t('Type to filter by text or line');
@@ -131,7 +133,9 @@ export class SurpriseList implements vscode.Disposable {
       .catch(() => {})
       .finally(() => {
         if (this.#shown === pick) {
-          update();
+          if (!isComplete) {
+            update();
+          }
           pick.busy = false;
           if (pick.items.length === 0) {
             pick.placeholder = t('No token of this document is scored');
@@ -174,10 +178,8 @@ export class SurpriseList implements vscode.Disposable {
     const [from, to] = [starts[0], ends[losses.length - 1]];
     const text = document.getText(new vscode.Range(document.positionAt(from), document.positionAt(to)));
     return mostSurprisingUnits(losses, LISTED, wordsIn(text, from)).map((unit) => {
-      const written = text.slice(unit.start - from, unit.end - from);
-      const word = written.trim();
-      const start = unit.start + written.indexOf(word);
-      return word === '' ? unit : { ...unit, start, end: start + word.length };
+      const { start, end } = wordWithin(text.slice(unit.start - from, unit.end - from));
+      return { ...unit, start: unit.start + start, end: unit.start + end };
     });
   }
 }

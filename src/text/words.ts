@@ -6,11 +6,14 @@
  * capitals. Scripts that are written without spaces have no such runs: their tokens stay by themselves.
  */
 
-const IN_WORD = /^[\p{L}\p{M}\p{N}_]$/u;
-
 /** Scripts that put no spaces between words. */
-const WITHOUT_SPACES =
-  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\p{Script=Tibetan}]$/u;
+const WITHOUT_SPACES = ['Han', 'Hiragana', 'Katakana', 'Thai', 'Lao', 'Khmer', 'Myanmar', 'Tibetan'];
+
+/** A character of a word. */
+const CHARACTER = `(?![${WITHOUT_SPACES.map((script) => `\\p{Script=${script}}`).join('')}])[\\p{L}\\p{M}\\p{N}_]`;
+
+const AT_END = new RegExp(`${CHARACTER}$`, 'u');
+const AT_START = new RegExp(`^${CHARACTER}`, 'u');
 
 /**
  * Whether a place in a text is inside a word.
@@ -18,14 +21,14 @@ const WITHOUT_SPACES =
  * @param after the text behind it, or the beginning of that
  */
 export function isInsideWord(before: string, after: string): boolean {
-  const left = lastCharacter(before);
-  const right = after === '' ? '' : String.fromCodePoint(after.codePointAt(0)!);
-  return (
-    IN_WORD.test(left) && IN_WORD.test(right) && !(WITHOUT_SPACES.test(left) || WITHOUT_SPACES.test(right))
-  );
+  return AT_END.test(before) && AT_START.test(after);
 }
 
-function lastCharacter(text: string): string {
-  const unit = text.slice(-1);
-  return /[\uDC00-\uDFFF]/.test(unit) && /[\uD800-\uDBFF]/.test(text.slice(-2, -1)) ? text.slice(-2) : unit;
+/**
+ * Where a word is in the text of its tokens, which may have white space around it; all of it where that is all there is.
+ * @returns UTF-16 offsets in the text
+ */
+export function wordWithin(text: string): { readonly start: number; readonly end: number } {
+  const end = text.trimEnd().length;
+  return end === 0 ? { start: 0, end: text.length } : { start: text.length - text.trimStart().length, end };
 }

@@ -137,6 +137,10 @@ describe('the editor', () => {
     assert.equal(await page.locator('.line-numbers.active-line-number').textContent(), '1');
 
     await workbench.startCommand('Surprisal: Show Most Surprising Words');
+    await row.first().waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await cursor(words[2].line).waitFor();
     await widget.getByRole('button', { name: 'List Tokens' }).click();
     await widget.getByText('Most Surprising Tokens').waitFor();
     await widget.getByRole('button', { name: 'List Words' }).waitFor();

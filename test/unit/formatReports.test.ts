@@ -8,7 +8,7 @@ import { linesOf, unitsOf } from '../../src/cli/format/document';
 import { shortestFloat32 } from '../../src/cli/format/float32';
 import { escapeHtml, type HtmlOptions, htmlFormat } from '../../src/cli/format/html';
 import { jsonFormat } from '../../src/cli/format/json';
-import { listFormat } from '../../src/cli/format/list';
+import { type ListOptions, listFormat } from '../../src/cli/format/list';
 import type { ReportFormat } from '../../src/cli/format/reportFormat';
 import { type TerminalColours, terminalColours } from '../../src/cli/format/terminal';
 import { type TextOptions, textFormat } from '../../src/cli/format/text';
@@ -325,8 +325,8 @@ function readCsv(text: string): string[][] {
 }
 
 describe('format: list', () => {
-  const listOf = (reports: readonly Report[], from: number, unit: 'bits' | 'nats' = 'bits') =>
-    [...piecesOf(listFormat({ unit, by: 'token', from }), reports)].join('');
+  const listOf = (reports: readonly Report[], from: number, options: Partial<ListOptions> = {}) =>
+    [...piecesOf(listFormat({ unit: 'bits', by: 'token', from, ...options }), reports)].join('');
 
   it('has a line for each token from so many bits on, in the order of the text', () => {
     const report = reportOn('let x\n = y', [
@@ -347,7 +347,7 @@ describe('format: list', () => {
         '',
       ].join('\n'),
     );
-    assert.equal(listOf([report], 14, 'nats'), 'demo.txt:2:2: 9.70 nats, 1 in 16,000: “=·y”\n');
+    assert.equal(listOf([report], 14, { unit: 'nats' }), 'demo.txt:2:2: 9.70 nats, 1 in 16,000: “=·y”\n');
     // As VS Code reads it in a task.
     const { contributes } = JSON.parse(readFileSync('package.json', 'utf8'));
     const { regexp, file, line, column, message } = contributes.problemMatchers[0].pattern;
@@ -373,7 +373,7 @@ describe('format: list', () => {
       [2, 18],
     ]);
     assert.equal(
-      [...piecesOf(listFormat({ unit: 'bits', by: 'word', from: 17 }), [report])].join(''),
+      listOf([report], 17, { by: 'word' }),
       [
         'demo.txt:3:3: 21.5 bits, 1 in 3 million: “recieve”',
         'demo.txt:3:12: 20.0 bits, 1 in 1 million: “it”',
@@ -390,10 +390,7 @@ describe('format: list', () => {
       ],
       { top },
     );
-    assert.match(
-      [...piecesOf(listFormat({ unit: 'bits', by: 'word', from: 17 }), [withTop])].join(''),
-      /: “recieve”, expected “·receive” 50\.0 %\n$/,
-    );
+    assert.match(listOf([withTop], 17, { by: 'word' }), /: “recieve”, expected “·receive” 50\.0 %\n$/);
   });
 
   it('says what was expected where that was asked for, and that no terminal obeys', () => {

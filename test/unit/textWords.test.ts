@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { isInsideWord } from '../../src/text/words';
+import { isInsideWord, wordWithin } from '../../src/text/words';
 
 describe('text: words', () => {
   /** The text with a stroke wherever a word could be taken apart. */
@@ -39,5 +39,18 @@ describe('text: words', () => {
         assert.equal(isInsideWord(before.slice(-2), after.slice(0, 2)), isInsideWord(before, after)),
       ),
     );
+  });
+
+  it('have no white space around them, unless that is all there is', () => {
+    for (const [text, word] of [
+      [' word', 'word'],
+      ['\r\n\t a b\u00A0\n', 'a b'],
+      ['word', 'word'],
+      [' \n', ' \n'],
+      ['', ''],
+    ]) {
+      const { start, end } = wordWithin(text);
+      assert.equal(text.slice(start, end), word);
+    }
   });
 });

@@ -1,6 +1,8 @@
 /** The list format: a line for each surprising word or token, as compilers write theirs, for editors, grep and scripts. */
 import { toBits } from '../../loss/units';
+import { lineStarts, positionAt } from '../../text/lines';
 import { quoteVisible } from '../../text/visible';
+import { wordWithin } from '../../text/words';
 import { nameOf } from '../input';
 import { type Grouping, type Unit, unitsOf } from './document';
 import type { ReportFormat } from './reportFormat';
@@ -33,15 +35,13 @@ export function listFormat({ unit: shown, by, from }: ListOptions): ReportFormat
   };
 }
 
-/** A word without the white space that its tokens have around it, and where that is; white space alone is left as it is. */
-function wordIn({ tokens: [{ line, column }], text }: Unit): { line: number; column: number; text: string } {
-  const word = text.trim();
-  if (word === '') {
-    return { line, column, text };
-  }
-  const before = text.slice(0, text.indexOf(word)).split(/\r\n|\r|\n/);
-  const last = before.at(-1)!.length;
-  return before.length === 1
-    ? { line, column: column + last, text: word }
-    : { line: line + before.length - 1, column: last + 1, text: word };
+/** A word without the white space that its tokens have around it, and where that is. */
+function wordIn({ tokens: [first], text }: Unit): { line: number; column: number; text: string } {
+  const { start, end } = wordWithin(text);
+  const { line, column } = positionAt(lineStarts(text.slice(0, start)), start);
+  return {
+    line: first.line + line,
+    column: line === 0 ? first.column + column : column + 1,
+    text: text.slice(start, end),
+  };
 }
