@@ -31,6 +31,7 @@ Options:
   --by word|token               with list: what is listed (default: word, which counts all of its tokens)
   --from BITS                   with list: the surprisal from which on one is listed (default: ${SURPRISING_WORD_BITS}; by token
                                 ${SURPRISING_BITS})
+  --typos                       with list: only words with a part that occurs only once in all of the files
   --model MODEL                 a model of the models folder, any model folder or ONNX file of one, or OWNER/NAME or
                                 OWNER/NAME/ONNX-FILE of Hugging Face's hub, where that was downloaded
   --device auto|cpu|webgpu|cuda|dml|coreml
@@ -79,6 +80,8 @@ export type Command =
       readonly by: Grouping;
       /** In bits. */
       readonly from: number;
+      /** Only likely typos are listed. */
+      readonly typos: boolean;
     };
 
 /** The command line is not one that the program understands. */
@@ -139,6 +142,7 @@ export function parseCommand(words: readonly string[]): Command {
       '--top': top > 0,
       '--from': values.from !== undefined,
       '--by': values.by !== undefined,
+      '--typos': values.typos === true,
     };
     for (const [option, isGiven] of Object.entries(scoring)) {
       if (isGiven) {
@@ -156,17 +160,21 @@ export function parseCommand(words: readonly string[]): Command {
     throw new UsageError('score takes one --model; "compare" takes several');
   }
   const format = oneOf('--format', values.format, FORMATS);
-  for (const option of ['from', 'by'] as const) {
+  for (const option of ['from', 'by', 'typos'] as const) {
     if (values[option] !== undefined && format !== 'list') {
       throw new UsageError(`--${option} goes with --format list`);
     }
   }
   const by = oneOf('--by', values.by ?? 'word', GROUPINGS);
+  if (values.typos && by === 'token') {
+    throw new UsageError('--typos lists words; it does not go with --by token');
+  }
   const usual = by === 'word' ? SURPRISING_WORD_BITS : SURPRISING_BITS;
   return {
     kind: 'score',
     format,
     by,
+    typos: values.typos === true,
     from: values.from === undefined ? usual : amount('--from', values.from),
     model: models[0],
     top,
@@ -207,6 +215,7 @@ function parse(words: readonly string[]) {
       top: { type: 'string', default: '0' },
       by: { type: 'string' },
       from: { type: 'string' },
+      typos: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },
     },

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../model/errors';
+import { WordParts } from '../text/words';
 import { type Command, parseCommand, USAGE, UsageError } from './arguments';
 import { compare } from './compare';
 import { comparisonJson, comparisonText } from './format/comparison';
@@ -89,11 +90,22 @@ async function statusOf(writing: Promise<void>): Promise<number> {
   return EXIT_SCORED;
 }
 
-/** Scores file after file, and writes each report before the next file is read. */
+/** Scores file after file, and writes each report before the next file is read, unless all of them have to be known first. */
 async function score(command: ScoreCommand): Promise<number> {
-  const around = new Around(false);
-  const status = await statusOf(writeAll(reportsOf(command, around), formatOf(command)));
+  const around = new Around(command.typos);
+  const parts = command.typos ? await partsOf(command.files, around) : undefined;
+  const status = await statusOf(writeAll(reportsOf(command, around), formatOf(command, parts)));
   return around.failed ? EXIT_WRONG_INPUT : status;
+}
+
+/** The parts of the words of all files that can be read. */
+async function partsOf(files: readonly string[], { read }: Around): Promise<WordParts> {
+  const parts = new WordParts();
+  for (const file of new Set(files)) {
+    // What cannot be read is told when it is its turn.
+    parts.add(await read(file).catch(() => ''));
+  }
+  return parts;
 }
 
 /** Scores all files with all models, and writes what tells these apart. */
@@ -149,12 +161,13 @@ async function writeAll(reports: AsyncIterable<Report>, format: ReportFormat): P
   await output.write(format.end(count));
 }
 
-function formatOf({ format, files, by, from, top, unit }: ScoreCommand): ReportFormat {
+/** @param parts to list likely typos alone */
+function formatOf({ format, files, by, from, top, unit }: ScoreCommand, parts?: WordParts): ReportFormat {
   switch (format) {
     case 'json':
       return jsonFormat(files.length);
     case 'list':
-      return listFormat({ unit, by, from });
+      return listFormat({ unit, by, from, parts });
     case 'csv':
       return csvFormat(top);
     case 'html':

@@ -52,7 +52,9 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.compareModels]: () => comparison.compare(),
     [COMMANDS.showDifferences]: () => comparison.showLines(),
     [COMMANDS.clearComparison]: () => comparison.clear(),
-    [COMMANDS.showSurprises]: () => surprises.show(),
+    [COMMANDS.showSurprises]: () => surprises.show('word'),
+    [COMMANDS.showTypos]: () => surprises.show('typo'),
+    [COMMANDS.showTokens]: () => surprises.show('token'),
     [COMMANDS.nextSurprise]: () => navigator.go('next'),
     [COMMANDS.previousSurprise]: () => navigator.go('previous'),
     [COMMANDS.restartEngine]: () =>

@@ -87,6 +87,8 @@ export const COMMANDS = {
   showDifferences: 'surprisal.showDifferences',
   clearComparison: 'surprisal.clearComparison',
   showSurprises: 'surprisal.showSurprises',
+  showTypos: 'surprisal.showTypos',
+  showTokens: 'surprisal.showTokens',
   nextSurprise: 'surprisal.nextSurprise',
   previousSurprise: 'surprisal.previousSurprise',
   restartEngine: 'surprisal.restartEngine',

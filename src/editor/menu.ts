@@ -85,6 +85,11 @@ export class Menu {
         COMMANDS.showSurprises,
       ),
       command(
+        t('$(edit) Show Likely Typos'),
+        t('Surprising words with a part that occurs only once in the document'),
+        COMMANDS.showTypos,
+      ),
+      command(
         t('$(arrow-down) Go to Next Surprising Token'),
         t('The next token of {0} bits or more', SURPRISING_BITS),
         COMMANDS.nextSurprise,

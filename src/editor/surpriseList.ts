@@ -1,4 +1,4 @@
-/** Lists the most surprising words or tokens of a document, and goes to one. */
+/** Lists the most surprising words or tokens of a document, or likely typos, and goes to one. */
 import * as vscode from 'vscode';
 import type { LossMap, Unit } from '../loss/lossMap';
 import { formatCount, formatSurprisal } from '../loss/units';
@@ -10,7 +10,7 @@ import { lineExcerpt, withoutIcons } from './lineExcerpt';
 import { showInformation } from './notices';
 import { selectRange } from './reveal';
 import { type DocumentScores, editorsOf } from './scores';
-import { mostSurprisingUnits, wordsIn } from './surprises';
+import { isLikelyTypo, mostSurprisingUnits, wordsIn } from './surprises';
 
 const t = vscode.l10n.t;
 
@@ -24,15 +24,42 @@ interface TokenItem extends vscode.QuickPickItem {
   readonly range: vscode.Range;
 }
 
-/** What is listed: the one is the button's offer while the other is shown. */
-const KINDS = {
+/** What can be listed. */
+export type ListKind = 'word' | 'typo' | 'token';
+
+interface KindButton extends vscode.QuickInputButton {
+  readonly kind: ListKind;
+}
+
+/** Which words of a part of a text are likely typos. */
+interface TypoChoice {
+  readonly text: string;
+  readonly from: number;
+  readonly is: ReturnType<typeof isLikelyTypo>;
+}
+
+/** How a list is called, what is written where one types, and how it is offered while another one is shown. */
+interface KindOfList {
+  readonly title: string;
+  readonly placeholder: string;
+  readonly button: KindButton;
+}
+
+const KINDS: { readonly [Kind in ListKind]: KindOfList } = {
   word: {
     title: t('Most Surprising Words'),
-    other: { iconPath: new vscode.ThemeIcon('symbol-string'), tooltip: t('List Tokens') },
+    placeholder: t('Type to filter by text or line'),
+    button: { kind: 'word', iconPath: new vscode.ThemeIcon('whole-word'), tooltip: t('List Words') },
+  },
+  typo: {
+    title: t('Likely Typos'),
+    placeholder: t('Surprising words with a part that occurs only once here; type to filter'),
+    button: { kind: 'typo', iconPath: new vscode.ThemeIcon('edit'), tooltip: t('List Likely Typos') },
   },
   token: {
     title: t('Most Surprising Tokens'),
-    other: { iconPath: new vscode.ThemeIcon('whole-word'), tooltip: t('List Words') },
+    placeholder: t('Type to filter by text or line'),
+    button: { kind: 'token', iconPath: new vscode.ThemeIcon('symbol-string'), tooltip: t('List Tokens') },
   },
 };
 
@@ -41,8 +68,9 @@ export class SurpriseList implements vscode.Disposable {
   readonly #scores: DocumentScores;
   readonly #current: CurrentEditor;
   #shown: vscode.QuickPick<TokenItem> | undefined;
-  /** As it was last listed. */
-  #kind: keyof typeof KINDS = 'word';
+  /** What is listed, or was last. */
+  #kind: ListKind = 'word';
+  #typos: TypoChoice | undefined;
 
   constructor(scores: DocumentScores, current: CurrentEditor) {
     this.#scores = scores;
@@ -51,21 +79,23 @@ export class SurpriseList implements vscode.Disposable {
 
   /**
    * Shows the list, which grows while the document is being scored: of words, which a typo breaks into tokens of which none need be
-   * among the first, or of tokens. The editor shows what is pointed at, and what it showed before where nothing is chosen.
+   * among the first, of likely typos, or of tokens. The editor shows what is pointed at, and what it showed before where nothing is
+   * chosen.
+   * @param kind what is listed at first
    */
-  show(): void {
+  show(kind: ListKind): void {
     const { editor } = this.#current;
     if (!editor) {
       void showInformation(t('Open a file first.'));
       return;
     }
     this.dispose();
+    this.#kind = kind;
     const { document, selection: before } = editor;
     const [seen] = editor.visibleRanges;
     const isComplete = this.#scores.get(document.uri)?.complete;
     const pick = vscode.window.createQuickPick<TokenItem>();
     this.#shown = pick;
-    pick.placeholder = t('Type to filter by text or line');
     pick.matchOnDescription = true;
     pick.matchOnDetail = true;
     pick.keepScrollPosition = true;
@@ -74,7 +104,10 @@ export class SurpriseList implements vscode.Disposable {
     let timer: NodeJS.Timeout | undefined;
     const name = () => {
       pick.title = KINDS[this.#kind].title;
-      pick.buttons = [KINDS[this.#kind].other];
+      pick.placeholder = KINDS[this.#kind].placeholder;
+      pick.buttons = Object.values(KINDS)
+        .map(({ button }) => button)
+        .filter((button) => button.kind !== this.#kind);
     };
     const update = () => {
       timer = undefined;
@@ -84,6 +117,13 @@ export class SurpriseList implements vscode.Disposable {
       const again = isMoved && active && items.find(({ range }) => range.isEqual(active.range));
       if (again) {
         pick.activeItems = [again];
+      }
+      if (items.length === 0 && !pick.busy) {
+        const isScored = (this.#scores.get(document.uri)?.losses?.length ?? 0) > 0;
+        pick.placeholder =
+          isScored && this.#kind === 'typo'
+            ? t('No likely typos in this document')
+            : t('No token of this document is scored');
       }
     };
     const subscriptions = [
@@ -100,8 +140,8 @@ export class SurpriseList implements vscode.Disposable {
           selectRange(editor, item.range);
         }
       }),
-      pick.onDidTriggerButton(() => {
-        this.#kind = this.#kind === 'word' ? 'token' : 'word';
+      pick.onDidTriggerButton((button) => {
+        this.#kind = (button as KindButton).kind;
         name();
         update();
       }),
@@ -117,6 +157,7 @@ export class SurpriseList implements vscode.Disposable {
         clearTimeout(timer);
         vscode.Disposable.from(...subscriptions).dispose();
         this.#shown = undefined;
+        this.#typos = undefined;
         if (isMoved && !isChosen && editorsOf(document).includes(editor)) {
           editor.selection = before;
           editor.revealRange(seen, vscode.TextEditorRevealType.AtTop);
@@ -124,21 +165,18 @@ export class SurpriseList implements vscode.Disposable {
       }),
     ];
     name();
+    pick.busy = true;
     update();
     pick.show();
-    pick.busy = true;
     // Should it fail, the status bar says why.
     this.#scores
       .scorePart(document)
       .catch(() => {})
       .finally(() => {
         if (this.#shown === pick) {
-          if (!isComplete) {
-            update();
-          }
           pick.busy = false;
-          if (pick.items.length === 0) {
-            pick.placeholder = t('No token of this document is scored');
+          if (!isComplete || pick.items.length === 0) {
+            update();
           }
         }
       });
@@ -177,9 +215,19 @@ export class SurpriseList implements vscode.Disposable {
     const { starts, ends } = losses.layout;
     const [from, to] = [starts[0], ends[losses.length - 1]];
     const text = document.getText(new vscode.Range(document.positionAt(from), document.positionAt(to)));
-    return mostSurprisingUnits(losses, LISTED, wordsIn(text, from)).map((unit) => {
+    const isInside = wordsIn(text, from);
+    const choice = this.#kind === 'word' ? { isInside } : { isInside, isMeant: this.#typosOf(text, from) };
+    return mostSurprisingUnits(losses, LISTED, choice).map((unit) => {
       const { start, end } = wordWithin(text.slice(unit.start - from, unit.end - from));
       return { ...unit, start: unit.start + start, end: unit.start + end };
     });
+  }
+
+  /** The words of a text are counted once, however often the list grows. */
+  #typosOf(text: string, from: number): TypoChoice['is'] {
+    if (this.#typos?.text !== text || this.#typos.from !== from) {
+      this.#typos = { text, from, is: isLikelyTypo(text, from) };
+    }
+    return this.#typos.is;
   }
 }

@@ -1,8 +1,8 @@
 /** Finds surprising tokens. No vscode import. */
-import { SURPRISING_BITS } from '../loss/heat';
+import { SURPRISING_BITS, SURPRISING_WORD_BITS } from '../loss/heat';
 import type { LossMap, Unit } from '../loss/lossMap';
 import { toBits } from '../loss/units';
-import { isInsideWord } from '../text/words';
+import { isInsideWord, WordParts } from '../text/words';
 
 /** Whether the place at a UTF-16 offset of a text is inside a word. */
 export type InsideWord = (offset: number) => boolean;
@@ -74,15 +74,37 @@ export function nextSurprise(
   return undefined;
 }
 
+/** A unit's range in the text, and its surprisal in nats. */
+type Found = Pick<Unit, 'start' | 'end' | 'nats'>;
+
+/**
+ * Which words of a part of a text are likely typos: those that need {@link SURPRISING_WORD_BITS} and have a part that occurs only
+ * once there.
+ * @param from UTF-16 offset of the part in the text
+ */
+export function isLikelyTypo(part: string, from = 0): (word: Found) => boolean {
+  const parts = new WordParts();
+  parts.add(part);
+  return ({ start, end, nats }) =>
+    toBits(nats) >= SURPRISING_WORD_BITS && parts.hasUnique(part.slice(start - from, end - from));
+}
+
+/** Which units are meant. */
+export interface Choice {
+  /** To have words, in place of the tokens that they are made of. */
+  readonly isInside?: InsideWord;
+  /** To have but some of them. */
+  readonly isMeant?: (unit: Found) => boolean;
+}
+
 /**
  * The most surprising units, most surprising first, equal ones in their order; those without a score are left out.
  * @param count how many at most
- * @param isInside to have words, in place of the tokens that they are made of
  */
 export function mostSurprisingUnits(
   losses: LossMap,
   count: number,
-  isInside: InsideWord = () => false,
+  { isInside = () => false, isMeant = () => true }: Choice = {},
 ): Unit[] {
   const { nats, length } = losses;
   const { starts, ends } = losses.layout;
@@ -94,7 +116,10 @@ export function mostSurprisingUnits(
     while (token + 1 < length && (starts[token + 1] < ends[token] || isInside(ends[token]))) {
       sum += nats[++token];
     }
-    if (kept.length < count ? !Number.isNaN(sum) : sum > kept[count - 1].nats) {
+    if (
+      (kept.length < count ? !Number.isNaN(sum) : sum > kept[count - 1].nats) &&
+      isMeant({ start: starts[first], end: ends[token], nats: sum })
+    ) {
       const place = kept.findIndex((other) => other.nats < sum);
       kept.splice(place < 0 ? kept.length : place, 0, { first, last: token, nats: sum });
       kept.length = Math.min(kept.length, count);

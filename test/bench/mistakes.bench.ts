@@ -1,10 +1,10 @@
 /**
  * How well mistakes are found: in real code and prose words are misspelt, or replaced with others of the text; which share of them
- * is among the most surprising words, and among the most surprising tokens.
+ * is among the most surprising words, among likely typos, and among the most surprising tokens, and how much else is listed there.
  *
  *   npm run bench -- mistakes      some five minutes on two cores
  */
-import { mostSurprisingUnits, wordsIn } from '../../src/editor/surprises';
+import { isLikelyTypo, mostSurprisingUnits, wordsIn } from '../../src/editor/surprises';
 import { Engine } from '../../src/engine/client';
 import { SURPRISING_WORD_BITS } from '../../src/loss/heat';
 import type { Unit } from '../../src/loss/lossMap';
@@ -40,9 +40,7 @@ class Table {
   addFound(name: string, units: readonly Unit[], mistakes: readonly Mistake[]): void {
     for (const kind of MISTAKES) {
       const all = mistakes.filter((mistake) => mistake.kind === kind);
-      const found = all.filter(({ start, end }) =>
-        units.some((unit) => unit.start < end && unit.end > start),
-      );
+      const found = all.filter((mistake) => units.some((unit) => touch(unit, mistake)));
       this.add(`  ${name}: ${kind}`, '%', (100 * found.length) / all.length);
     }
   }
@@ -52,22 +50,35 @@ class Table {
   }
 }
 
+type Range = Pick<Unit, 'start' | 'end'>;
+
+/** Whether two ranges of a text have characters in common. */
+function touch(one: Range, other: Range): boolean {
+  return one.start < other.end && one.end > other.start;
+}
+
 /** Has the model read a text with mistakes, and looks for them. */
 async function look(engine: Engine, original: string, planting: number, table: Table): Promise<void> {
   const { text, mistakes } = withMistakes(original, planting);
   const { map } = await scoreText(engine, 'document', text);
   const lists = {
-    words: mostSurprisingUnits(map, map.length, wordsIn(text)),
+    words: mostSurprisingUnits(map, map.length, { isInside: wordsIn(text) }),
     tokens: mostSurprisingUnits(map, map.length),
   };
   table.add('  mistakes', '', mistakes.length);
   for (const [name, units] of Object.entries(lists)) {
     table.addFound(`among the first ${name}`, units.slice(0, LOOKS * mistakes.length), mistakes);
   }
+  const isTypo = isLikelyTypo(text);
   const listed = lists.words.filter(({ nats }) => toBits(nats) >= SURPRISING_WORD_BITS);
-  const share = (1000 * listed.length) / map.length;
-  table.add(`  words from ${SURPRISING_WORD_BITS} bits on, of 1,000 tokens`, '', share);
-  table.addFound('among these', listed, mistakes);
+  for (const [name, units] of [
+    [`words from ${SURPRISING_WORD_BITS} bits on`, listed],
+    ['likely typos', listed.filter(isTypo)],
+  ] as const) {
+    const wrong = units.filter((unit) => !mistakes.some((mistake) => touch(unit, mistake)));
+    table.add(`  ${name}, no mistakes, of 1,000 tokens`, '', (1000 * wrong.length) / map.length);
+    table.addFound(`among ${name}`, units, mistakes);
+  }
 }
 
 async function main(): Promise<void> {

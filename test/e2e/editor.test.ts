@@ -1,5 +1,6 @@
 /** What a user sees in the text editor and the status bar, with the bundled model over the demo folder. */
 import assert from 'node:assert/strict';
+import { SURPRISING_WORD_BITS } from '../../src/loss/heat';
 import { formatCount, formatProbability, formatSurprisal } from '../../src/loss/units';
 import { makeVisible } from '../../src/text/visible';
 import { DEMO } from '../support/paths';
@@ -149,16 +150,45 @@ describe('the editor', () => {
     await page.keyboard.press('Escape');
     await cursor(1).waitFor();
 
-    // It is as it was left, until it is switched again.
-    await workbench.startCommand('Surprisal: Show Most Surprising Words');
+    await workbench.startCommand('Surprisal: Show Most Surprising Tokens');
     await widget.getByText('Most Surprising Tokens').waitFor();
     await widget.getByRole('button', { name: 'List Words' }).click();
+    await widget.getByText('Most Surprising Words').waitFor();
     await page.keyboard.type('squares =');
     await eventually('the list should be filtered', focused, (label) => /squares/.test(label ?? ''));
     const found = words.find(({ line }) => original.lines[line - 1].includes('squares = '));
     await page.keyboard.press('Enter');
     await cursor(found!.line).waitFor();
     await workbench.goTo(1);
+  });
+
+  it('lists likely typos: surprising words with a part that is nowhere else in the document', async () => {
+    const { page } = workbench;
+    const widget = page.locator('.quick-input-widget');
+    const rows = widget.locator('.monaco-list-row');
+    const text = original.lines.join('\n').toLowerCase();
+    const isUnique = (word: string) =>
+      [...word.matchAll(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g)].some(
+        ([part]) =>
+          part.length >= 3 && text.split(new RegExp(`(?<![a-z])${part.toLowerCase()}(?![a-z])`)).length === 2,
+      );
+    const expected = wordsOf(original)
+      .filter((word) => word.nats >= SURPRISING_WORD_BITS * Math.LN2 && isUnique(word.text))
+      .sort((a, b) => b.nats - a.nats)
+      .map((word) => `“${word.text}”`);
+    assert.equal(expected[0], '“proprosed”');
+
+    await workbench.startCommand('Surprisal: Show Likely Typos');
+    await rows.first().waitFor();
+    await workbench.screenshot('likely-typos');
+    const labels = await rows.evaluateAll((all) => all.map((row) => row.getAttribute('aria-label') ?? ''));
+    assert.deepEqual(
+      labels.map((label) => label.split(',')[0]),
+      expected,
+    );
+    await page.keyboard.type('no such word');
+    await rows.first().waitFor({ state: 'detached' });
+    await page.keyboard.press('Escape');
   });
 
   it('shows a token’s numbers and the alternatives when one points at it', async () => {

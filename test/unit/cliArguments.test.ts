@@ -27,6 +27,7 @@ describe('command line arguments', () => {
       top: 0,
       by: 'word',
       from: 17,
+      typos: false,
     });
   });
 
@@ -47,6 +48,7 @@ describe('command line arguments', () => {
         top: 5,
         by: 'word',
         from: 17,
+        typos: false,
       },
     );
   });
@@ -91,6 +93,17 @@ describe('command line arguments', () => {
     refuses('score a --format list --from many'.split(' '), 'many');
     refuses('score a --format list --from -1'.split(' '), '--from');
     refuses('compare a --model x --from 3'.split(' '), '--from');
+  });
+
+  it('lists likely typos alone', () => {
+    const { typos, from } = parseCommand('score a --format list --typos --from 14'.split(' ')) as {
+      typos: boolean;
+      from: number;
+    };
+    assert.deepEqual([typos, from], [true, 14]);
+    refuses('score a --typos'.split(' '), '--typos goes with --format list');
+    refuses('score a --format list --typos --by token'.split(' '), '--typos lists words');
+    refuses('compare a --model x --typos'.split(' '), '--typos');
   });
 
   it('understands a download', () => {

@@ -6,7 +6,7 @@ import { lineExcerpt } from '../../src/editor/lineExcerpt';
 import { english } from '../../src/editor/localize';
 import { codeBlock, codeSpan, commandLink, escapeMarkdown, withoutLinks } from '../../src/editor/markdown';
 import { type DocumentStanding, type StatusInput, statusText } from '../../src/editor/statusText';
-import { mostSurprisingUnits, nextSurprise, wordOf, wordsIn } from '../../src/editor/surprises';
+import { isLikelyTypo, mostSurprisingUnits, nextSurprise, wordOf, wordsIn } from '../../src/editor/surprises';
 import { approximateTotals, exactTotals } from '../../src/editor/totals';
 import type { EngineState } from '../../src/engine/protocol';
 import { HEAT_BIN_COUNT } from '../../src/loss/heat';
@@ -424,7 +424,7 @@ describe('surprising tokens', () => {
     const losses = mapOf(texts, [5, 6, 7, 8, 9, 1, 2, 4, 4, Number.NaN]);
     const isInside = wordsIn(texts.join(''));
     assert.deepEqual(
-      mostSurprisingUnits(losses, 10, isInside).map(({ start, end, nats }) => [
+      mostSurprisingUnits(losses, 10, { isInside }).map(({ start, end, nats }) => [
         texts.join('').slice(start, end),
         nats,
       ]),
@@ -447,6 +447,26 @@ describe('surprising tokens', () => {
       end: 10,
       nats: 13,
     });
+  });
+
+  it('are likely typos where a part of a surprising word occurs only once', () => {
+    const texts = ['a ', 'new', 'Name', ' and', ' newer', ' name', ',', ' rec', 'ieve', ' new', ' odd'];
+    const losses = mapOf(
+      texts,
+      [1, 9, 9, 1, 17.5, 1, 1, 17, 1, 1, 16.9].map((bits) => bits * Math.LN2),
+    );
+    const text = texts.join('');
+    const choice = { isInside: wordsIn(text), isMeant: isLikelyTypo(text) };
+    const found = mostSurprisingUnits(losses, 10, choice);
+    assert.deepEqual(
+      found.map(({ start, end }) => text.slice(start, end)),
+      [' recieve', ' newer'],
+    );
+    assert.deepEqual(mostSurprisingUnits(losses, 1, choice), found.slice(0, 1));
+    // In a part of the text "name" is there once.
+    const from = texts.slice(0, 2).join('').length;
+    const isTypo = isLikelyTypo('Name and', from);
+    assert.equal(isTypo({ start: from, end: from + 4, nats: 17 * Math.LN2 }), true);
   });
 
   it('are the words that cutting the text at its words gives, wherever their tokens begin', () => {
@@ -474,7 +494,7 @@ describe('surprising tokens', () => {
           const last = inside.has(start) ? expected.pop() : undefined;
           expected.push({ start: last?.start ?? start, end, nats: (last?.nats ?? 0) + nats });
         }
-        const all = mostSurprisingUnits(losses, 100, wordsIn(text));
+        const all = mostSurprisingUnits(losses, 100, { isInside: wordsIn(text) });
         assert.deepEqual(
           all.map(({ start, end, nats }) => ({ start, end, nats })),
           expected.sort((a, b) => b.nats - a.nats || a.start - b.start),

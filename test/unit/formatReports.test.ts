@@ -15,6 +15,7 @@ import { type TextOptions, textFormat } from '../../src/cli/format/text';
 import type { Report, ReportToken } from '../../src/cli/report';
 import { lineStarts, positionAt } from '../../src/text/lines';
 import { tokenRanges, utf8Length } from '../../src/text/utf8';
+import { WordParts } from '../../src/text/words';
 
 const BIT = Math.LN2;
 const PLAIN: TerminalColours = { depth: 'none', background: 'dark' };
@@ -391,6 +392,22 @@ describe('format: list', () => {
       { top },
     );
     assert.match(listOf([withTop], 17, { by: 'word' }), /: “recieve”, expected “·receive” 50\.0 %\n$/);
+  });
+
+  it('has likely typos alone where that is asked for', () => {
+    const report = reportOn('its name: recieve', [
+      [3, 18],
+      [5, 18],
+      [1, 18],
+      [8, 18],
+    ]);
+    const parts = new WordParts();
+    parts.add('its name: recieve');
+    parts.add('What its Name is');
+    assert.equal(
+      listOf([report], 17, { by: 'word', parts }),
+      'demo.txt:1:11: 18.0 bits, 1 in 260,000: “recieve”\n',
+    );
   });
 
   it('says what was expected where that was asked for, and that no terminal obeys', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { isInsideWord, wordWithin } from '../../src/text/words';
+import { isInsideWord, WordParts, wordWithin } from '../../src/text/words';
 
 describe('text: words', () => {
   /** The text with a stroke wherever a word could be taken apart. */
@@ -52,5 +52,60 @@ describe('text: words', () => {
       const { start, end } = wordWithin(text);
       assert.equal(text.slice(start, end), word);
     }
+  });
+});
+
+describe('text: parts of words', () => {
+  /** The words of a text, at its blanks, with a part that it has nowhere else. */
+  const unique = (text: string) => {
+    const parts = new WordParts();
+    parts.add(text);
+    return text.split(/\s+/).filter((word) => parts.hasUnique(word));
+  };
+
+  it('are unique where no other word has them, whatever the capitals and what joins them', () => {
+    assert.deepEqual(unique('count the words, recieve the count: Words'), ['recieve']);
+    assert.deepEqual(unique('formatCount FORMAT_COUNT format-count formatCuont'), ['formatCuont']);
+    assert.deepEqual(unique('HTMLElement html element XMLElements'), ['XMLElements']);
+    assert.deepEqual(unique('model_q4f16 utf8Text text model utf9'), []);
+    assert.deepEqual(unique('Été été ÉTÉ e\u0301te\u0301 E\u0301TE\u0301 éte'), ['éte']);
+    assert.deepEqual(unique('שלום мир МИР שלום мiр'), ['мiр']);
+  });
+
+  it('are of three letters and more, of scripts that have spaces', () => {
+    assert.deepEqual(unique('it is 1234 of __ ++ a'), []);
+    assert.deepEqual(unique('the the teh'), ['teh']);
+    assert.deepEqual(unique('これは東京 ภาษาไทย'), []);
+    assert.deepEqual(unique('東京tokyo tokyo東京'), []);
+  });
+
+  it('are not made up for by the word itself', () => {
+    assert.deepEqual(unique('hushHush'), ['hushHush']);
+    assert.deepEqual(unique('hushHush hush'), []);
+  });
+
+  it('are those of all texts', () => {
+    const parts = new WordParts();
+    parts.add('recieve');
+    assert.equal(parts.hasUnique('·recieve,'), true);
+    parts.add('to recieve');
+    assert.equal(parts.hasUnique('·recieve,'), false);
+    assert.equal(parts.hasUnique('unknown'), true);
+  });
+
+  it('are never unique in a text that says everything twice, and always in one that does not', () => {
+    const word = fc
+      .array(fc.constantFrom('get', 'Ärger', 'HTML', '_', '9', 'ёлка', '東', 'x'), {
+        minLength: 1,
+        maxLength: 5,
+      })
+      .map((made) => made.join(''));
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 8 }), (words) => {
+        const text = words.join(' ');
+        assert.deepEqual(unique(`${text} ${text}`), []);
+        assert.deepEqual(unique(`${text} unheard`), [...unique(text), 'unheard']);
+      }),
+    );
   });
 });

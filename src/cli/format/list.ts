@@ -2,7 +2,7 @@
 import { toBits } from '../../loss/units';
 import { lineStarts, positionAt } from '../../text/lines';
 import { quoteVisible } from '../../text/visible';
-import { wordWithin } from '../../text/words';
+import { type WordParts, wordWithin } from '../../text/words';
 import { nameOf } from '../input';
 import { type Grouping, type Unit, unitsOf } from './document';
 import type { ReportFormat } from './reportFormat';
@@ -14,14 +14,17 @@ export interface ListOptions {
   readonly by: Grouping;
   /** Surprisal in bits from which on one is listed. */
   readonly from: number;
+  /** To list likely typos alone: words with a part that is in these once. */
+  readonly parts?: WordParts | undefined;
 }
 
 /** Surprising words or tokens in the order of the text: `file:line:column: 15.3 bits, 1 in 40,000: “word”, expected …`. */
-export function listFormat({ unit: shown, by, from }: ListOptions): ReportFormat {
+export function listFormat({ unit: shown, by, from, parts }: ListOptions): ReportFormat {
+  const isListed = ({ nats, text }: Unit) => toBits(nats) >= from && (!parts || parts.hasUnique(text));
   return {
     *report(report) {
       for (const unit of unitsOf(report, by)) {
-        if (toBits(unit.nats) >= from) {
+        if (isListed(unit)) {
           const { line, column, text } =
             by === 'word' ? wordIn(unit) : { ...unit.tokens[0], text: unit.text };
           const { surprisal, probability } = numbersOf(unit, shown);
