@@ -25,6 +25,8 @@ const SMALL = `(?:(?!${NOT_A_WORD}|\\p{Lu})[\\p{L}\\p{M}])`;
 /** Capitals up to one that begins the next part, or small letters behind at most one capital. */
 const PART = new RegExp(`${CAPITAL}+(?!${SMALL})|${CAPITAL}?${SMALL}+`, 'gu');
 
+const DIGIT = /\p{N}/u;
+
 /** Letters that a part has at least to count: shorter ones are abbreviations more often than mistakes. */
 const LEAST_LETTERS = 3;
 
@@ -59,10 +61,13 @@ export class WordParts {
 
   /**
    * Whether a word of the texts has a part that they have nowhere else. A misspelt word has one: a name that is new to the model
-   * and that the text needs occurs again, or is made of words that do.
+   * and that the text needs occurs again, or is made of words that do. Words with digits have none: they are hashes and names.
    * @param word with what its tokens have around it
    */
   hasUnique(word: string): boolean {
+    if (DIGIT.test(word)) {
+      return false;
+    }
     const own = new Map<string, number>();
     for (const part of partsOf(word)) {
       own.set(part, (own.get(part) ?? 0) + 1);
