@@ -1,6 +1,7 @@
 /** The extension's entry: wires the rooms, nothing else. */
 import * as vscode from 'vscode';
 import { Api, type SurprisalApi } from './editor/api';
+import { ChangedTypos } from './editor/changedTypos';
 import { ModelChoice } from './editor/chooseModel';
 import { registerCommands } from './editor/commands';
 import { ModelComparison } from './editor/comparison';
@@ -23,6 +24,7 @@ import { StatusBar } from './editor/statusBar';
 import { SurpriseList } from './editor/surpriseList';
 import { HeatmapSwitch } from './editor/switch';
 import { Trainings } from './editor/trainings';
+import { TypoMarks } from './editor/typoMarks';
 import { WholeProgress } from './editor/wholeProgress';
 import type { EngineSettings } from './engine/api';
 import { Engine } from './engine/client';
@@ -82,7 +84,9 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   comparison = comparing;
   const isBusy = () => scores.isWanted || trainings.isRunning || comparing.isRunning;
   const idleStop = new IdleStop(started, isBusy);
-  const menu = new Menu(scores, started, heatmap, current, statusBar, comparing);
+  const typoMarks = new TypoMarks();
+  const changedTypos = new ChangedTypos(scores, current, typoMarks, log);
+  const menu = new Menu(scores, started, heatmap, current, statusBar, comparing, typoMarks);
   const surprises = new SurpriseList(scores, current);
   const navigator = new Navigator(scores, current);
   const api = new Api(scores, drawing, trainings, panels);
@@ -99,6 +103,8 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       legend,
       menu,
       surprises,
+      changedTypos,
+      typoMarks,
       navigator,
       log,
     }),
@@ -118,6 +124,8 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       downloads,
       legend,
       surprises,
+      changedTypos,
+      typoMarks,
       navigator,
       wholeProgress,
       statusBar,

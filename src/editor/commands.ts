@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import { messageOf } from '../model/errors';
 import type { ExplainerPanels } from '../panel/panels';
+import type { ChangedTypos } from './changedTypos';
 import type { ModelChoice } from './chooseModel';
 import type { ModelComparison } from './comparison';
 import type { CurrentEditor } from './current';
@@ -15,6 +16,7 @@ import { moveCursor } from './reveal';
 import { openSample } from './sample';
 import type { SurpriseList } from './surpriseList';
 import type { HeatmapSwitch } from './switch';
+import type { TypoMarks } from './typoMarks';
 
 /** What the commands act on. */
 export interface CommandTargets {
@@ -29,14 +31,16 @@ export interface CommandTargets {
   readonly legend: LegendView;
   readonly menu: Menu;
   readonly surprises: SurpriseList;
+  readonly changedTypos: ChangedTypos;
+  readonly typoMarks: TypoMarks;
   readonly navigator: Navigator;
   readonly log: Log;
 }
 
 /** Registers all commands. */
 export function registerCommands(targets: CommandTargets): vscode.Disposable {
-  const { extension, engine, heatmap, models, comparison, panels, legend, menu, surprises, navigator, log } =
-    targets;
+  const { extension, engine, heatmap, models, comparison, panels, legend, menu, surprises } = targets;
+  const { changedTypos, typoMarks, navigator, log } = targets;
   const handlers: Record<string, (...parameters: never[]) => unknown> = {
     [COMMANDS.toggleHeatmap]: () => heatmap.turn(!heatmap.on),
     [COMMANDS.turnOffHeatmap]: () => heatmap.turn(false),
@@ -55,6 +59,9 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.showSurprises]: () => surprises.show('word'),
     [COMMANDS.showTypos]: () => surprises.show('typo'),
     [COMMANDS.showTokens]: () => surprises.show('token'),
+    [COMMANDS.findTypos]: () => changedTypos.find(),
+    [COMMANDS.clearTypos]: () => typoMarks.clear(),
+    [COMMANDS.dismissTypo]: (word: string) => typoMarks.dismiss(word),
     [COMMANDS.nextSurprise]: () => navigator.go('next'),
     [COMMANDS.previousSurprise]: () => navigator.go('previous'),
     [COMMANDS.restartEngine]: () =>

@@ -1,10 +1,9 @@
 /** Compares the model in use with another one on a document, and writes behind its lines where they differ. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import { CancelledError, type EngineApi, EngineError, type EngineSettings } from '../engine/api';
+import { CancelledError, type EngineApi, type EngineSettings } from '../engine/api';
 import { scoreWhole } from '../engine/whole';
 import { lossesByLine, mostDifferent, pairedDifference } from '../loss/comparison';
-import { messageOf } from '../model/errors';
 import { lineStarts } from '../text/lines';
 import { comparisonColourId } from '../text/palette';
 import type { ModelQuestion } from './chooseModel';
@@ -15,7 +14,7 @@ import type { CurrentEditor } from './current';
 import { CONTEXTS } from './keys';
 import { lineExcerpt } from './lineExcerpt';
 import type { Log } from './log';
-import { showError, showInformation } from './notices';
+import { reasonOf, showError, showInformation } from './notices';
 import { editorsOf } from './scores';
 
 const t = vscode.l10n.t;
@@ -141,10 +140,9 @@ export class ModelComparison implements vscode.Disposable {
       compared = await run;
     } catch (error) {
       if (!(error instanceof CancelledError)) {
-        const { message, advice } =
-          error instanceof EngineError ? error.problem : { message: messageOf(error), advice: '' };
-        this.#log.error(message);
-        void showError(`${message} ${advice}`.trim());
+        const reason = reasonOf(error);
+        this.#log.error(reason);
+        void showError(reason);
       }
       return;
     } finally {

@@ -89,6 +89,9 @@ export const COMMANDS = {
   showSurprises: 'surprisal.showSurprises',
   showTypos: 'surprisal.showTypos',
   showTokens: 'surprisal.showTokens',
+  findTypos: 'surprisal.findTypos',
+  clearTypos: 'surprisal.clearTypos',
+  dismissTypo: 'surprisal.dismissTypo',
   nextSurprise: 'surprisal.nextSurprise',
   previousSurprise: 'surprisal.previousSurprise',
   restartEngine: 'surprisal.restartEngine',
@@ -101,6 +104,8 @@ export const CONTEXTS = {
   heatmapOn: 'surprisal.heatmapOn',
   /** The active editor shows by how much another model differs. */
   hasComparison: 'surprisal.hasComparison',
+  /** Likely typos in what has changed are shown. */
+  hasTypos: 'surprisal.hasTypos',
   /** There is an explainer panel to pin; the active one, if one is active. */
   canPinPanel: 'surprisal.canPinPanel',
   /** There is one to release. */

@@ -14,6 +14,7 @@ import type { DocumentScores } from './scores';
 import type { StatusBar } from './statusBar';
 import { describeDevice, describeStatistics } from './statusText';
 import type { HeatmapSwitch } from './switch';
+import type { TypoMarks } from './typoMarks';
 
 const t = vscode.l10n.t;
 
@@ -29,6 +30,7 @@ export class Menu {
   readonly #current: CurrentEditor;
   readonly #statusBar: StatusBar;
   readonly #comparison: ModelComparison;
+  readonly #marks: TypoMarks;
 
   constructor(
     scores: DocumentScores,
@@ -37,6 +39,7 @@ export class Menu {
     current: CurrentEditor,
     statusBar: StatusBar,
     comparison: ModelComparison,
+    marks: TypoMarks,
   ) {
     this.#scores = scores;
     this.#engine = engine;
@@ -44,6 +47,7 @@ export class Menu {
     this.#current = current;
     this.#statusBar = statusBar;
     this.#comparison = comparison;
+    this.#marks = marks;
   }
 
   /** Lets the user choose, and does it. */
@@ -89,6 +93,22 @@ export class Menu {
         t('Surprising words with a part that occurs only once in the document'),
         COMMANDS.showTypos,
       ),
+      command(
+        t('$(git-compare) Find Likely Typos in Changes'),
+        t(
+          'In all files, on the lines that have changed since the last commit, or since the main branch was left',
+        ),
+        COMMANDS.findTypos,
+      ),
+      ...(this.#marks.any
+        ? [
+            command(
+              t('$(clear-all) Clear Likely Typos'),
+              t('Take them away from the Problems view'),
+              COMMANDS.clearTypos,
+            ),
+          ]
+        : []),
       command(
         t('$(arrow-down) Go to Next Surprising Token'),
         t('The next token of {0} bits or more', SURPRISING_BITS),

@@ -19,6 +19,9 @@ const CHARACTER = `(?!${NOT_A_WORD})[\\p{L}\\p{M}\\p{N}_]`;
 const AT_END = new RegExp(`${CHARACTER}$`, 'u');
 const AT_START = new RegExp(`^${CHARACTER}`, 'u');
 
+const WORD_BEFORE = new RegExp(`(?:${CHARACTER})*$`, 'u');
+const WORD_BEHIND = new RegExp(`^(?:${CHARACTER})*`, 'u');
+
 const CAPITAL = '(?:\\p{Lu}\\p{M}*)';
 const SMALL = `(?:(?!${NOT_A_WORD}|\\p{Lu})[\\p{L}\\p{M}])`;
 
@@ -48,39 +51,64 @@ export function wordWithin(text: string): { readonly start: number; readonly end
   return end === 0 ? { start: 0, end: text.length } : { start: text.length - text.trimStart().length, end };
 }
 
+/** A part of a word, or a word, by its UTF-16 range in a text. */
+export interface WordRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** The parts of words of some texts, whatever their capitals. */
 export class WordParts {
   readonly #counts = new Map<string, number>();
 
   /** Counts a text's. */
   add(text: string): void {
-    for (const part of partsOf(text)) {
+    for (const { part } of partsOf(text)) {
       this.#counts.set(part, (this.#counts.get(part) ?? 0) + 1);
     }
   }
 
   /**
-   * Whether a word of the texts has a part that they have nowhere else. A misspelt word has one: a name that is new to the model
-   * and that the text needs occurs again, or is made of words that do. Words with digits have none: they are hashes and names.
+   * The parts of a word of the texts that they have nowhere else. A misspelt word has one: a name that is new to the model and that
+   * the text needs occurs again, or is made of words that do. Words with digits have none: they are hashes and names.
    * @param word with what its tokens have around it
    */
-  hasUnique(word: string): boolean {
+  uniqueOf(word: string): WordRange[] {
     if (DIGIT.test(word)) {
-      return false;
+      return [];
     }
-    const own = new Map<string, number>();
-    for (const part of partsOf(word)) {
-      own.set(part, (own.get(part) ?? 0) + 1);
-    }
-    return Array.from(own).some(([part, count]) => (this.#counts.get(part) ?? 0) <= count);
+    const all = Array.from(partsOf(word));
+    return all
+      .filter(({ part }) => (this.#counts.get(part) ?? 0) <= all.filter((own) => own.part === part).length)
+      .map(({ start, end }) => ({ start, end }));
+  }
+
+  /** Whether a word of the texts has a part that they have nowhere else: see {@link uniqueOf}. */
+  hasUnique(word: string): boolean {
+    return this.uniqueOf(word).length > 0;
+  }
+
+  /** The parts, in lower case, each once. */
+  all(): Iterable<string> {
+    return this.#counts.keys();
   }
 }
 
+/**
+ * The word that is around a part of it.
+ * @param text short: what the word's tokens are
+ */
+export function wordAround(text: string, { start, end }: WordRange): WordRange {
+  const [before] = WORD_BEFORE.exec(text.slice(0, start))!;
+  const [behind] = WORD_BEHIND.exec(text.slice(end))!;
+  return { start: start - before.length, end: end + behind.length };
+}
+
 /** In lower case, in order, those of {@link LEAST_LETTERS} and more. */
-function* partsOf(text: string): Generator<string> {
-  for (const [part] of text.matchAll(PART)) {
+function* partsOf(text: string): Generator<WordRange & { readonly part: string }> {
+  for (const { index, 0: part } of text.matchAll(PART)) {
     if (part.length >= LEAST_LETTERS) {
-      yield part.toLowerCase();
+      yield { start: index, end: index + part.length, part: part.toLowerCase() };
     }
   }
 }

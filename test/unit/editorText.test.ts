@@ -11,6 +11,7 @@ import { approximateTotals, exactTotals } from '../../src/editor/totals';
 import type { EngineState } from '../../src/engine/protocol';
 import { HEAT_BIN_COUNT } from '../../src/loss/heat';
 import { LossMap } from '../../src/loss/lossMap';
+import { mapOf } from '../support/lossMaps';
 
 const ready: EngineState = {
   kind: 'ready',
@@ -25,30 +26,6 @@ const ready: EngineState = {
   },
   device: { provider: 'cpu', name: 'x86', threads: 2, reasons: [] },
 };
-
-/** Scored tokens with these texts and nats. */
-function mapOf(texts: readonly string[], nats: readonly number[]): LossMap {
-  const ends = Uint32Array.from(texts.map((_, token) => texts.slice(0, token + 1).join('').length));
-  const starts = Uint32Array.from(ends, (end, token) => end - texts[token].length);
-  const map = new LossMap({
-    starts,
-    ends,
-    ids: new Uint32Array(texts.length),
-    pageStarts: Uint32Array.of(0),
-    pageContexts: Int32Array.of(0),
-  });
-  nats.forEach((value, token) => {
-    if (!Number.isNaN(value)) {
-      map.write(token, {
-        nats: Float32Array.of(value),
-        entropy: Float32Array.of(1),
-        varentropy: Float32Array.of(1),
-        rank: Uint32Array.of(3),
-      });
-    }
-  });
-  return map;
-}
 
 describe('status bar', () => {
   const totals = { tokens: 100, nats: 100 * 3.42 * Math.LN2, bytes: 400 };

@@ -1,0 +1,61 @@
+/** What a misspelt word may have been meant to be. No vscode import. */
+import distance from 'damerau-levenshtein';
+import type { WordRange } from '../text/words';
+
+/** Suggestions for one word at most. */
+const MOST = 3;
+
+/** Letters up to which a word has but one of them wrong: nearly every short word is two letters from another one. */
+const SHORT = 4;
+
+/** What there is to choose from. */
+export interface Candidates {
+  /** Tokens that the model expected where the word begins, the most probable one first. */
+  readonly expected: readonly string[];
+  /** Words that the text, or the project, has elsewhere, in lower case. */
+  readonly known: Iterable<string>;
+}
+
+/**
+ * Words to replace a misspelt one with: those with the fewest letters swapped, left out, added or other ones (two at most); of these what
+ * the model expected first, by its probability.
+ * @param part where the letters are that nothing else has: only these are replaced
+ * @returns up to three, each with the capitals of the misspelt one
+ */
+export function suggestionsFor(word: string, part: WordRange, { expected, known }: Candidates): string[] {
+  const wrong = word.slice(part.start, part.end);
+  const written = wrong.toLowerCase();
+  const most = written.length <= SHORT ? 1 : 2;
+  const found = new Map<string, number>();
+  const consider = (candidate: string) => {
+    const isNear = Math.abs(candidate.length - written.length) <= most;
+    const steps = isNear && !found.has(candidate) ? distance(written, candidate).steps : 0;
+    if (steps > 0 && steps <= most) {
+      found.set(candidate, steps);
+    }
+  };
+  // What the model expects is all of the word.
+  if (wrong === word) {
+    for (const token of expected) {
+      if (/^\s*\p{L}{3,}$/u.test(token)) {
+        consider(token.trim().toLowerCase());
+      }
+    }
+  }
+  for (const candidate of known) {
+    consider(candidate);
+  }
+  return Array.from(found)
+    .sort(([, one], [, other]) => one - other)
+    .slice(0, MOST)
+    .map(([candidate]) => word.slice(0, part.start) + likeCapitals(candidate, wrong) + word.slice(part.end));
+}
+
+/** A word in lower case with the capitals of another one: all, the first, or none. */
+function likeCapitals(word: string, model: string): string {
+  const [first, ...rest] = word;
+  if (model === model.toUpperCase()) {
+    return word.toUpperCase();
+  }
+  return model[0] === model[0].toUpperCase() ? first.toUpperCase() + rest.join('') : word;
+}

@@ -1,0 +1,81 @@
+/** Likely typos in a text, and what becomes of them when it is edited. No vscode import. */
+import type { LossMap } from '../loss/lossMap';
+import { isInsideWord, type WordParts, type WordRange, wordAround } from '../text/words';
+import type { TextChange } from './carry';
+import { isLikelyTypo, mostSurprisingUnits, wordsIn } from './surprises';
+
+/** A word that is likely misspelt. */
+export interface Typo extends WordRange {
+  readonly word: string;
+  /** The part of it that nothing else has, by its UTF-16 range in the word. */
+  readonly part: WordRange;
+  /** The word's surprisal, with what its tokens have around it, in nats. */
+  readonly nats: number;
+  /** Index of the word's first token. */
+  readonly token: number;
+}
+
+/**
+ * The likely typos of a text, most surprising first.
+ * @param count how many at most
+ * @param isMeant whether those are meant that begin at a UTF-16 offset
+ * @param project the parts of words that there are elsewhere; those of the text may be among them, once
+ */
+export function typosIn(
+  text: string,
+  losses: LossMap,
+  count: number,
+  isMeant: (offset: number) => boolean,
+  project: WordParts,
+): Typo[] {
+  const isTypo = isLikelyTypo(text);
+  const found = (unit: { readonly start: number; readonly end: number }) => {
+    const own = text.slice(unit.start, unit.end);
+    const [part] = project.uniqueOf(own);
+    if (!part) {
+      return undefined;
+    }
+    const around = wordAround(own, part);
+    return {
+      start: unit.start + around.start,
+      end: unit.start + around.end,
+      word: own.slice(around.start, around.end),
+      part: { start: part.start - around.start, end: part.end - around.start },
+    };
+  };
+  const units = mostSurprisingUnits(losses, count, {
+    isInside: wordsIn(text),
+    isMeant: (unit) => {
+      const typo = isTypo(unit) && found(unit);
+      return typo ? isMeant(typo.start) : false;
+    },
+  });
+  return units.map((unit) => ({ ...found(unit)!, nats: unit.nats, token: unit.first }));
+}
+
+/**
+ * Where typos are after edits; without those that an edit has touched.
+ * @param changes of the text that the ranges are of, none of them within another one
+ * @param text the text after them
+ */
+export function movedTypos<T extends Typo>(
+  typos: readonly T[],
+  changes: readonly TextChange[],
+  text: string,
+): T[] {
+  return typos.flatMap((typo) => {
+    let moved = 0;
+    for (const { rangeOffset, rangeLength, text: added } of changes) {
+      if (rangeOffset + rangeLength <= typo.start) {
+        moved += added.length - rangeLength;
+      } else if (rangeOffset < typo.end) {
+        return [];
+      }
+    }
+    const [start, end] = [typo.start + moved, typo.end + moved];
+    const isWhole = [start, end].every(
+      (at) => !isInsideWord(text.slice(Math.max(0, at - 2), at), text.slice(at, at + 2)),
+    );
+    return isWhole && text.slice(start, end) === typo.word ? [{ ...typo, start, end }] : [];
+  });
+}

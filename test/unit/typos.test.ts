@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { TextChange } from '../../src/editor/carry';
+import { suggestionsFor } from '../../src/editor/suggestions';
+import { movedTypos, type Typo, typosIn } from '../../src/editor/typos';
+import { WordParts } from '../../src/text/words';
+import { mapOf } from '../support/lossMaps';
+
+describe('likely typos', () => {
+  function partsOf(...texts: readonly string[]): WordParts {
+    const parts = new WordParts();
+    texts.forEach((text) => parts.add(text));
+    return parts;
+  }
+
+  it('are words, without what their tokens have around them, that neither the text nor the project has elsewhere', () => {
+    const tokens = [
+      ['A', 1],
+      [' text', 20],
+      [' (', 1],
+      ['format', 4],
+      ['Su', 8],
+      ['prisal', 8],
+      ['),', 1],
+      [' dozens', 21],
+      ['\n', 1],
+      ['of', 2],
+      [' recieve', 30],
+    ] as const;
+    const text = tokens.map(([token]) => token).join('');
+    const losses = mapOf(
+      tokens.map(([token]) => token),
+      tokens.map(([, bits]) => bits * Math.LN2),
+    );
+    const project = partsOf(text, 'a TEXT that is formatted: format');
+    const typos = (isMeant: (offset: number) => boolean, known: WordParts, count = 10) =>
+      typosIn(text, losses, count, isMeant, known).map(({ word, start, end, part, nats, token }) => {
+        assert.equal(text.slice(start, end), word);
+        return [word, word.slice(part.start, part.end), Math.round(nats / Math.LN2), token];
+      });
+    const [recieve, dozens, format] = [
+      ['recieve', 'recieve', 30, 10],
+      ['dozens', 'dozens', 21, 7],
+      ['formatSuprisal', 'Suprisal', 20, 3],
+    ];
+    assert.deepEqual(
+      typos(() => true, project),
+      [recieve, dozens, format],
+    );
+    assert.deepEqual(
+      typos(() => true, project, 1),
+      [recieve],
+    );
+    assert.deepEqual(
+      typos(() => true, partsOf(text, 'a TEXT that is formatted: format', 'dozens')),
+      [recieve, format],
+    );
+    assert.deepEqual(
+      typos((offset) => offset > text.indexOf('\n'), project),
+      [recieve],
+    );
+    // What is not saved yet is nowhere in the project.
+    assert.deepEqual(
+      typos((offset) => offset > text.indexOf('\n'), partsOf('')),
+      [recieve],
+    );
+  });
+
+  it('move with the text around them, and are gone where an edit has touched them', () => {
+    const word = fc.constantFrom('teh', 'foo_bar', 'é\u0301x', '𝒳y');
+    const gap = fc.constantFrom(' ', '\n', '(', ') ', '', '東');
+    const texts = fc.array(fc.tuple(word, gap), { minLength: 1, maxLength: 6 });
+    const edits = fc.array(
+      fc.record({
+        at: fc.nat(60),
+        length: fc.nat(5),
+        text: fc.constantFrom('', 'a', ' ', 'teh', '\n', '𝒳'),
+      }),
+      { maxLength: 3 },
+    );
+    fc.assert(
+      fc.property(texts, edits, (made, wanted) => {
+        let text = '';
+        const typos: Typo[] = [];
+        for (const [name, space] of made) {
+          const start = text.length;
+          typos.push({
+            start,
+            end: start + name.length,
+            word: name,
+            part: { start: 0, end: 3 },
+            nats: 1,
+            token: 0,
+          });
+          text += name + (space || ' ');
+        }
+        // Edits of one event: in the offsets of the text before all of them, the last one first, as VS Code has them.
+        const changes: TextChange[] = [];
+        let limit = text.length + 1;
+        for (const { at, length, text: added } of wanted.sort((a, b) => b.at - a.at)) {
+          if (at + length < limit) {
+            changes.push({ rangeOffset: at, rangeLength: length, text: added });
+            limit = at;
+          }
+        }
+        let after = text;
+        for (const { rangeOffset, rangeLength, text: added } of changes) {
+          after = after.slice(0, rangeOffset) + added + after.slice(rangeOffset + rangeLength);
+        }
+        const moved = movedTypos(typos, changes, after);
+        for (const { start, end, word: name } of moved) {
+          assert.equal(after.slice(start, end), name);
+          assert.doesNotMatch(after.slice(0, start), /[a-z_é\u0301𝒳]$/u);
+          assert.doesNotMatch(after.slice(end), /^[a-z_é\u0301𝒳]/u);
+        }
+        const isFar = ({ start, end }: Typo) =>
+          changes.every(
+            ({ rangeOffset, rangeLength }) => rangeOffset > end || rangeOffset + rangeLength < start,
+          );
+        assert.ok(moved.length >= typos.filter(isFar).length, 'one that no edit has touched is gone');
+        assert.deepEqual(movedTypos(typos, [], text), typos);
+      }),
+    );
+    const typo = { start: 4, end: 7, word: 'teh', part: { start: 0, end: 3 }, nats: 1, token: 0 };
+    const insert = (rangeOffset: number, text: string) => [{ rangeOffset, rangeLength: 0, text }];
+    assert.equal(movedTypos([typo], insert(7, ','), 'in a teh, b').length, 0);
+    assert.deepEqual(movedTypos([typo], insert(7, ','), 'ina teh, b'), [typo]);
+    assert.deepEqual(movedTypos([typo], insert(7, 'n'), 'ina tehn b'), []);
+    assert.deepEqual(movedTypos([typo], insert(4, 'a '), 'ina a teh b'), [{ ...typo, start: 6, end: 9 }]);
+  });
+
+  it('are replaced with what is nearest, of that with what the model expected first', () => {
+    const suggest = (word: string, expected: readonly string[], known: readonly string[], part = word) => {
+      const start = word.indexOf(part);
+      return suggestionsFor(word, { start, end: start + part.length }, { expected, known });
+    };
+    assert.deepEqual(suggest('recieve', [' relieve', ' receive', ' give', 'receive'], ['relieved']), [
+      'relieve',
+      'receive',
+      'relieved',
+    ]);
+    assert.deepEqual(suggest('proprosed', [' suggested', ' proposed'], ['propose', 'processed']), [
+      'proposed',
+      'propose',
+    ]);
+    // Of equally near ones four are too many.
+    assert.deepEqual(suggest('cart', [' cars', ' carts', ' card'], ['care', 'chart']), [
+      'cars',
+      'carts',
+      'card',
+    ]);
+    // A short word is near to many.
+    assert.deepEqual(suggest('adn', [' and', ' add'], ['abc', 'ads']), ['and', 'add', 'ads']);
+    assert.deepEqual(suggest('formatSuprisal', [' format'], ['surprisal', 'suprisal'], 'Suprisal'), [
+      'formatSurprisal',
+    ]);
+    assert.deepEqual(suggest('MAX_LENGHT', [' max'], ['length'], 'LENGHT'), ['MAX_LENGTH']);
+    assert.deepEqual(suggest('Teh', [' the'], []), ['The']);
+    assert.deepEqual(suggest('élan', [' Élans', ' 12', ' ('], ['']), ['élans']);
+    assert.deepEqual(suggest('xylophone', [' piano'], ['telephone']), []);
+  });
+});
