@@ -14,6 +14,7 @@ export const COMPARISON_FORMATS = ['text', 'json'] as const;
 export type ComparisonFormat = (typeof COMPARISON_FORMATS)[number];
 
 export const USAGE = `Usage: surprisal score FILE… [options]
+       surprisal score --since REVISION [FILE…] [options]
        surprisal compare FILE… --model MODEL --model MODEL … [options]
        surprisal download OWNER/NAME[/ONNX-FILE]
 
@@ -31,7 +32,11 @@ Options:
   --by word|token               with list: what is listed (default: word, which counts all of its tokens)
   --from BITS                   with list: the surprisal from which on one is listed (default: ${SURPRISING_WORD_BITS}; by token
                                 ${SURPRISING_BITS})
-  --typos                       with list: only words with a part that occurs only once in all of the files
+  --typos                       with list: only words with a part that occurs only once in all of the files; with
+                                --since, in all of the work tree
+  --since REVISION              only what is on lines that have changed since the work left REVISION of git, a branch
+                                or a commit: in all files of the work tree that have changed or are new, or in those
+                                of the FILEs; --format is list then
   --model MODEL                 a model of the models folder, any model folder or ONNX file of one, or OWNER/NAME or
                                 OWNER/NAME/ONNX-FILE of Hugging Face's hub, where that was downloaded
   --device auto|cpu|webgpu|cuda|dml|coreml
@@ -68,6 +73,7 @@ export type Command =
     }
   | {
       readonly kind: 'score';
+      /** With `since` there may be none: all that have changed. */
       readonly files: readonly string[];
       readonly format: Format;
       readonly model: string | undefined;
@@ -82,6 +88,8 @@ export type Command =
       readonly from: number;
       /** Only likely typos are listed. */
       readonly typos: boolean;
+      /** A revision of git: only what has changed since the work left it is listed. */
+      readonly since: string | undefined;
     };
 
 /** The command line is not one that the program understands. */
@@ -119,7 +127,7 @@ export function parseCommand(words: readonly string[]): Command {
   if (verb !== 'score' && verb !== 'compare') {
     throw new UsageError(`unknown command "${verb}"; the commands are "score", "compare" and "download"`);
   }
-  if (files.length === 0) {
+  if (files.length === 0 && values.since === undefined) {
     throw new UsageError('no file given; "-" stands for standard input');
   }
   if (files.filter((file) => file === '-').length > 1) {
@@ -143,6 +151,7 @@ export function parseCommand(words: readonly string[]): Command {
       '--from': values.from !== undefined,
       '--by': values.by !== undefined,
       '--typos': values.typos === true,
+      '--since': values.since !== undefined,
     };
     for (const [option, isGiven] of Object.entries(scoring)) {
       if (isGiven) {
@@ -151,7 +160,7 @@ export function parseCommand(words: readonly string[]): Command {
     }
     return {
       kind: 'compare',
-      format: oneOf('--format', values.format, COMPARISON_FORMATS),
+      format: oneOf('--format', values.format ?? 'text', COMPARISON_FORMATS),
       models: models.length === 1 ? [undefined, ...models] : models,
       ...common,
     };
@@ -159,11 +168,18 @@ export function parseCommand(words: readonly string[]): Command {
   if (models.length > 1) {
     throw new UsageError('score takes one --model; "compare" takes several');
   }
-  const format = oneOf('--format', values.format, FORMATS);
-  for (const option of ['from', 'by', 'typos'] as const) {
+  const { since } = values;
+  const format = oneOf('--format', values.format ?? (since === undefined ? 'text' : 'list'), FORMATS);
+  for (const option of ['from', 'by', 'typos', 'since'] as const) {
     if (values[option] !== undefined && format !== 'list') {
       throw new UsageError(`--${option} goes with --format list`);
     }
+  }
+  if (since === '') {
+    throw new UsageError('--since takes a revision: a branch, a commit or a tag');
+  }
+  if (since !== undefined && files.includes('-')) {
+    throw new UsageError('standard input has no history; --since takes files');
   }
   const by = oneOf('--by', values.by ?? 'word', GROUPINGS);
   if (values.typos && by === 'token') {
@@ -175,6 +191,7 @@ export function parseCommand(words: readonly string[]): Command {
     format,
     by,
     typos: values.typos === true,
+    since,
     from: values.from === undefined ? usual : amount('--from', values.from),
     model: models[0],
     top,
@@ -206,7 +223,7 @@ function parse(words: readonly string[]) {
     allowPositionals: true,
     strict: true,
     options: {
-      format: { type: 'string', default: 'text' },
+      format: { type: 'string' },
       model: { type: 'string', multiple: true },
       device: { type: 'string', default: 'auto' },
       threads: { type: 'string', default: '0' },
@@ -216,6 +233,7 @@ function parse(words: readonly string[]) {
       by: { type: 'string' },
       from: { type: 'string' },
       typos: { type: 'boolean' },
+      since: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },
     },

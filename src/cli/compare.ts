@@ -11,6 +11,7 @@ import { reportsOf, type ScoringRequest, type Surroundings } from './scoring';
 
 /** What to compare, and how. */
 export interface ComparisonRequest extends Omit<ScoringRequest, 'model' | 'top'> {
+  readonly files: readonly string[];
   /** At least two, as they were named; undefined is the default. */
   readonly models: readonly (string | undefined)[];
 }

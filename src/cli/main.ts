@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { messageOf } from '../model/errors';
 import { WordParts } from '../text/words';
 import { type Command, parseCommand, USAGE, UsageError } from './arguments';
+import { Changes } from './changes';
 import { compare } from './compare';
 import { comparisonJson, comparisonText } from './format/comparison';
 import { csvFormat } from './format/csv';
 import { htmlFormat } from './format/html';
 import { jsonFormat } from './format/json';
-import { listFormat } from './format/list';
+import { type ListFilter, listFormat } from './format/list';
 import type { ReportFormat } from './format/reportFormat';
 import { type TerminalColours, terminalColours } from './format/terminal';
 import { textFormat } from './format/text';
@@ -92,9 +93,27 @@ async function statusOf(writing: Promise<void>): Promise<number> {
 
 /** Scores file after file, and writes each report before the next file is read, unless all of them have to be known first. */
 async function score(command: ScoreCommand): Promise<number> {
+  if (command.since !== undefined) {
+    return scoreChanges(command, command.since);
+  }
   const around = new Around(command.typos);
   const parts = command.typos ? await partsOf(command.files, around) : undefined;
-  const status = await statusOf(writeAll(reportsOf(command, around), formatOf(command, parts)));
+  const isListed = parts && ((_file: string, _line: number, text: string) => parts.hasUnique(text));
+  const status = await statusOf(writeAll(reportsOf(command, around), formatOf(command, isListed)));
+  return around.failed ? EXIT_WRONG_INPUT : status;
+}
+
+/**
+ * Scores the files that have changed since the work left a revision, and writes what surprises on lines that have.
+ * @throws InputError or GitError, the reason that nothing is scored any more
+ */
+async function scoreChanges(command: ScoreCommand, revision: string): Promise<number> {
+  const around = new Around(false);
+  const { fail } = around;
+  const changes = await Changes.since(revision, command, { folder: process.cwd(), messages, fail });
+  const { read, isListed } = changes;
+  const reports = reportsOf({ ...command, files: changes.files() }, { root: ROOT, messages, fail, read });
+  const status = await statusOf(writeAll(reports, formatOf(command, isListed)));
   return around.failed ? EXIT_WRONG_INPUT : status;
 }
 
@@ -161,13 +180,13 @@ async function writeAll(reports: AsyncIterable<Report>, format: ReportFormat): P
   await output.write(format.end(count));
 }
 
-/** @param parts to list likely typos alone */
-function formatOf({ format, files, by, from, top, unit }: ScoreCommand, parts?: WordParts): ReportFormat {
+/** @param isListed what the list has of what surprises */
+function formatOf({ format, files, by, from, top, unit }: ScoreCommand, isListed?: ListFilter): ReportFormat {
   switch (format) {
     case 'json':
       return jsonFormat(files.length);
     case 'list':
-      return listFormat({ unit, by, from, parts });
+      return listFormat({ unit, by, from, isListed });
     case 'csv':
       return csvFormat(top);
     case 'html':

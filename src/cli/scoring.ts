@@ -12,7 +12,8 @@ import { scoreFile } from './scoreFile';
 
 /** What to score, and how. */
 export interface ScoringRequest {
-  readonly files: readonly string[];
+  /** Each is asked for when the one before it is done with. */
+  readonly files: Iterable<string> | AsyncIterable<string>;
   readonly model: string | undefined;
   readonly device: DeviceChoice;
   readonly threads: number;
@@ -49,7 +50,7 @@ export async function* reportsOf(request: ScoringRequest, around: Surroundings):
   const settings = { folder, device, threads, weights };
   const engine = new Engine({ hostPath: join(root, 'dist', 'engine.cjs'), settings });
   try {
-    for (const file of request.files) {
+    for await (const file of request.files) {
       const report = await reportOf(engine, file, request.top, around).catch((error) =>
         fail(reasonOf(error)),
       );

@@ -1,70 +1,18 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import type { Comparison } from '../../src/cli/compare';
 import type { Report } from '../../src/cli/report';
+import { outcomeOf, QUICK, start, surprisal } from '../support/command';
 import { HubServer } from '../support/hubServer';
-import { CLI, DEMO, ENGINE_HOST, HUB_MODEL, ROOT, TINY_MODEL } from '../support/paths';
+import { CLI, DEMO, ENGINE_HOST, HUB_MODEL, TINY_MODEL } from '../support/paths';
 
 const ON_CPU = ['--device', 'cpu'];
-
-interface Outcome {
-  readonly status: number | null;
-  readonly out: string;
-  readonly error: string;
-}
-
-interface Setting {
-  readonly environment?: NodeJS.ProcessEnv;
-  /** What standard output and standard error are; pipes unless a descriptor is given. */
-  readonly out?: number;
-  readonly error?: number;
-  /** Another built command than the project's. */
-  readonly cli?: string;
-}
-
-/** Starts the built command. */
-function start(
-  words: readonly string[],
-  { environment, out, error, cli = CLI }: Setting = {},
-): ChildProcess & { stdin: Writable } {
-  return spawn(process.execPath, [cli, ...words], {
-    cwd: ROOT,
-    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...environment },
-    stdio: ['pipe', out ?? 'pipe', error ?? 'pipe'],
-  }) as ChildProcess & { stdin: Writable };
-}
-
-/** What the command wrote and how it ended. */
-function outcomeOf(child: ChildProcess): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    let out = '';
-    let error = '';
-    child.stdout?.setEncoding('utf8').on('data', (text) => {
-      out += text;
-    });
-    child.stderr?.setEncoding('utf8').on('data', (text) => {
-      error += text;
-    });
-    child.on('error', reject);
-    child.on('close', (status) => resolve({ status, out, error }));
-  });
-}
-
-/** Runs the built command to its end. */
-function surprisal(words: readonly string[], input = '', setting: Setting = {}): Promise<Outcome> {
-  const child = start(words, setting);
-  child.stdin.end(input);
-  return outcomeOf(child);
-}
-
-const QUICK = ['--model', TINY_MODEL, '--device', 'cpu'];
 
 function oneLine(text: string): void {
   assert.equal(text.trimEnd().split('\n').length, 1, `one line: ${text}`);

@@ -28,6 +28,7 @@ describe('command line arguments', () => {
       by: 'word',
       from: 17,
       typos: false,
+      since: undefined,
     });
   });
 
@@ -49,6 +50,7 @@ describe('command line arguments', () => {
         by: 'word',
         from: 17,
         typos: false,
+        since: undefined,
       },
     );
   });
@@ -104,6 +106,34 @@ describe('command line arguments', () => {
     refuses('score a --typos'.split(' '), '--typos goes with --format list');
     refuses('score a --format list --typos --by token'.split(' '), '--typos lists words');
     refuses('compare a --model x --typos'.split(' '), '--typos');
+  });
+
+  it('lists what has changed since a revision', () => {
+    const changed = (words: string) => {
+      const { files, format, typos, since } = parseCommand(words.split(' ')) as {
+        files: readonly string[];
+        format: string;
+        typos: boolean;
+        since: string;
+      };
+      return [files, format, typos, since];
+    };
+    assert.deepEqual(changed('score --since main'), [[], 'list', false, 'main']);
+    assert.deepEqual(changed('score a --since=HEAD~2 b --typos'), [['a', 'b'], 'list', true, 'HEAD~2']);
+    assert.deepEqual(changed('score --since main --format list --by token --from 3'), [
+      ...[[], 'list', false, 'main'],
+    ]);
+    for (const format of ['text', 'json', 'csv', 'html']) {
+      refuses(['score', '--since', 'main', '--format', format], '--since goes with --format list');
+    }
+    refuses('score --since main --format xml'.split(' '), 'xml');
+    refuses('score a - --since main'.split(' '), 'standard input has no history; --since takes files');
+    refuses('score --since main --typos --by token'.split(' '), '--typos lists words');
+    refuses(['score', '--since', ''], '--since takes a revision');
+    refuses(['score', '--since'], '--since');
+    refuses('compare a --model x --since main'.split(' '), 'compare takes no --since');
+    refuses('compare --model x --since main'.split(' '), 'compare takes no --since');
+    refuses('download a/b --since main'.split(' '), 'download takes no --since');
   });
 
   it('understands a download', () => {

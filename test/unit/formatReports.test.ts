@@ -8,14 +8,13 @@ import { linesOf, unitsOf } from '../../src/cli/format/document';
 import { shortestFloat32 } from '../../src/cli/format/float32';
 import { escapeHtml, type HtmlOptions, htmlFormat } from '../../src/cli/format/html';
 import { jsonFormat } from '../../src/cli/format/json';
-import { type ListOptions, listFormat } from '../../src/cli/format/list';
+import { type ListFilter, type ListOptions, listFormat } from '../../src/cli/format/list';
 import type { ReportFormat } from '../../src/cli/format/reportFormat';
 import { type TerminalColours, terminalColours } from '../../src/cli/format/terminal';
 import { type TextOptions, textFormat } from '../../src/cli/format/text';
 import type { Report, ReportToken } from '../../src/cli/report';
 import { lineStarts, positionAt } from '../../src/text/lines';
 import { tokenRanges, utf8Length } from '../../src/text/utf8';
-import { WordParts } from '../../src/text/words';
 
 const BIT = Math.LN2;
 const PLAIN: TerminalColours = { depth: 'none', background: 'dark' };
@@ -394,20 +393,28 @@ describe('format: list', () => {
     assert.match(listOf([withTop], 17, { by: 'word' }), /: “recieve”, expected “·receive” 50\.0 %\n$/);
   });
 
-  it('has likely typos alone where that is asked for', () => {
-    const report = reportOn('its name: recieve', [
+  it('asks of what surprises whether it is listed, with the file and the line of the word', () => {
+    const report = reportOn('its name\n\n recieve it', [
       [3, 18],
       [5, 18],
-      [1, 18],
+      [2, 3],
       [8, 18],
+      [3, 16],
     ]);
-    const parts = new WordParts();
-    parts.add('its name: recieve');
-    parts.add('What its Name is');
+    const asked: unknown[] = [];
+    const isListed: ListFilter = (...words) => asked.push(words) === 3;
     assert.equal(
-      listOf([report], 17, { by: 'word', parts }),
-      'demo.txt:1:11: 18.0 bits, 1 in 260,000: “recieve”\n',
+      listOf([report], 17, { by: 'word', isListed }),
+      'demo.txt:3:2: 18.0 bits, 1 in 260,000: “recieve”\n',
     );
+    assert.deepEqual(asked, [
+      ['demo.txt', 1, 'its'],
+      ['demo.txt', 1, 'name'],
+      ['demo.txt', 3, 'recieve'],
+    ]);
+    asked.length = 0;
+    listOf([report], 18, { isListed });
+    assert.deepEqual(asked.at(-1), ['demo.txt', 3, ' recieve']);
   });
 
   it('says what was expected where that was asked for, and that no terminal obeys', () => {

@@ -2,7 +2,7 @@
 import { toBits } from '../../loss/units';
 import { lineStarts, positionAt } from '../../text/lines';
 import { quoteVisible } from '../../text/visible';
-import { type WordParts, wordWithin } from '../../text/words';
+import { wordWithin } from '../../text/words';
 import { nameOf } from '../input';
 import { type Grouping, type Unit, unitsOf } from './document';
 import type { ReportFormat } from './reportFormat';
@@ -14,19 +14,28 @@ export interface ListOptions {
   readonly by: Grouping;
   /** Surprisal in bits from which on one is listed. */
   readonly from: number;
-  /** To list likely typos alone: words with a part that is in these once. */
-  readonly parts?: WordParts | undefined;
+  /** What is listed of that; all, unless it is given. */
+  readonly isListed?: ListFilter | undefined;
 }
 
+/**
+ * Says what is listed.
+ * @param file as it is named in the report
+ * @param line 1-based, as VS Code counts lines
+ * @param text the word or the token
+ */
+export type ListFilter = (file: string, line: number, text: string) => boolean;
+
 /** Surprising words or tokens in the order of the text: `file:line:column: 15.3 bits, 1 in 40,000: “word”, expected …`. */
-export function listFormat({ unit: shown, by, from, parts }: ListOptions): ReportFormat {
-  const isListed = ({ nats, text }: Unit) => toBits(nats) >= from && (!parts || parts.hasUnique(text));
+export function listFormat({ unit: shown, by, from, isListed }: ListOptions): ReportFormat {
   return {
     *report(report) {
       for (const unit of unitsOf(report, by)) {
-        if (isListed(unit)) {
-          const { line, column, text } =
-            by === 'word' ? wordIn(unit) : { ...unit.tokens[0], text: unit.text };
+        if (toBits(unit.nats) < from) {
+          continue;
+        }
+        const { line, column, text } = by === 'word' ? wordIn(unit) : { ...unit.tokens[0], text: unit.text };
+        if (!isListed || isListed(report.file, line, text)) {
           const { surprisal, probability } = numbersOf(unit, shown);
           const expected = expectationOf(unit);
           const what = `${quoteVisible(text)}${expected === '' ? '' : `, expected ${expected}`}`;
