@@ -1,6 +1,7 @@
 /** The `surprisal` command. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { reasonOf } from '../engine/api';
 import { messageOf } from '../model/errors';
 import { WordParts } from '../text/words';
 import { type Command, parseCommand, USAGE, UsageError } from './arguments';
@@ -18,7 +19,7 @@ import { readInput } from './input';
 import { Messages } from './messages';
 import { Output, OutputError } from './output';
 import type { Report } from './report';
-import { reasonOf, reportsOf, type Surroundings } from './scoring';
+import { reportsOf, type Surroundings } from './scoring';
 
 const EXIT_SCORED = 0;
 const EXIT_WRONG_INPUT = 1;

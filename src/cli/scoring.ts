@@ -1,9 +1,8 @@
 /** Scores files with a model, one after the other. */
 import { join } from 'node:path';
-import { type EngineApi, EngineError } from '../engine/api';
+import { type EngineApi, reasonOf } from '../engine/api';
 import { Engine } from '../engine/client';
-import type { DeviceChoice, EngineProblem, WeightsChoice } from '../engine/protocol';
-import { messageOf } from '../model/errors';
+import type { DeviceChoice, WeightsChoice } from '../engine/protocol';
 import { InputError, nameOf } from './input';
 import type { Messages } from './messages';
 import { modelFolder } from './models';
@@ -86,14 +85,4 @@ async function reportOf(
   } finally {
     messages.clearProgress();
   }
-}
-
-/** What was thrown, and what to do about it if that is known. */
-export function reasonOf(error: unknown): string {
-  const problem = error instanceof EngineError ? error.problem : error;
-  return isProblem(problem) ? `${problem.message} ${problem.advice}` : messageOf(problem);
-}
-
-function isProblem(problem: unknown): problem is Pick<EngineProblem, 'message' | 'advice'> {
-  return typeof (problem as EngineProblem | undefined)?.advice === 'string';
 }

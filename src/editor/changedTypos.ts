@@ -2,7 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import * as vscode from 'vscode';
-import { CancelledError } from '../engine/api';
+import { CancelledError, reasonOf } from '../engine/api';
 import { linesChangedSince, wordPartsOf } from '../git/changes';
 import { type ChangedFile, WorkTree } from '../git/workTree';
 import { formatCount } from '../loss/units';
@@ -11,7 +11,7 @@ import { SECTION_LIMITS } from '../text/sections';
 import type { WordParts } from '../text/words';
 import type { CurrentEditor } from './current';
 import type { Log } from './log';
-import { reasonOf, showError, showInformation } from './notices';
+import { showError, showInformation } from './notices';
 import type { DocumentScores } from './scores';
 import { suggestionsFor } from './suggestions';
 import type { MarkedTypo, TypoMarks } from './typoMarks';
@@ -22,8 +22,8 @@ const t = vscode.l10n.t;
 /** Typos that are shown of a file at most, the most surprising ones. */
 const MOST_OF_A_FILE = 100;
 
-/** Tokens that the model expected which may be suggested. */
-const EXPECTED = 300;
+/** Tokens, of those that the model expected, which may be suggested: more are found by more of them, but they take longer. */
+const EXPECTED = 3000;
 
 /** A work tree, and where the window has it: its folder may be a link. */
 interface Place {
@@ -47,6 +47,7 @@ interface Since {
 
 /** What came of a search. */
 interface Found {
+  /** With lines that have changed. */
   files: number;
   lines: number;
   typos: number;
@@ -149,6 +150,7 @@ export class ChangedTypos implements vscode.Disposable {
     signal: AbortSignal,
   ): Promise<Found> {
     const found: Found = { files: 0, lines: 0, typos: 0, leftOut: 0 };
+    let looked = 0;
     this.#marks.clear();
     for (const { tree, folder, commit, files } of changes) {
       const project = await wordPartsOf(tree);
@@ -157,7 +159,7 @@ export class ChangedTypos implements vscode.Disposable {
           throw new CancelledError();
         }
         progress.report({
-          message: t('{0} ({1} of {2})', relative(tree.root, file.path), ++found.files, count),
+          message: t('{0} ({1} of {2})', relative(tree.root, file.path), ++looked, count),
           increment: 100 / count,
         });
         const document = await documentOf(join(folder, relative(tree.root, file.path)));
@@ -194,6 +196,9 @@ export class ChangedTypos implements vscode.Disposable {
       const { version } = document;
       const text = document.getText();
       const lines = await linesChangedSince(tree, commit, file, text);
+      if (!lines.includes(true)) {
+        return;
+      }
       const { losses, score } = await this.#scores.score(document, signal);
       if (document.version !== version || !losses || score === undefined) {
         continue;
@@ -217,6 +222,7 @@ export class ChangedTypos implements vscode.Disposable {
         return { ...typo, suggestions: suggestionsFor(typo.word, typo.part, candidates) };
       });
       this.#marks.set(document, marked);
+      found.files++;
       found.lines += lines.filter(Boolean).length;
       found.typos += marked.length;
       return;
@@ -225,7 +231,7 @@ export class ChangedTypos implements vscode.Disposable {
 
   async #tell({ files, lines, typos, leftOut }: Found, { label }: Since): Promise<void> {
     const read = counted(lines, t('line'), t('lines'));
-    const of = counted(files - leftOut, t('file'), t('files'));
+    const of = counted(files, t('file'), t('files'));
     const rest =
       leftOut === 0
         ? ''

@@ -1,7 +1,7 @@
 /** Compares the model in use with another one on a document, and writes behind its lines where they differ. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import { CancelledError, type EngineApi, type EngineSettings } from '../engine/api';
+import { CancelledError, type EngineApi, type EngineSettings, reasonOf } from '../engine/api';
 import { scoreWhole } from '../engine/whole';
 import { lossesByLine, mostDifferent, pairedDifference } from '../loss/comparison';
 import { lineStarts } from '../text/lines';
@@ -14,7 +14,7 @@ import type { CurrentEditor } from './current';
 import { CONTEXTS } from './keys';
 import { lineExcerpt } from './lineExcerpt';
 import type { Log } from './log';
-import { reasonOf, showError, showInformation } from './notices';
+import { showError, showInformation } from './notices';
 import { editorsOf } from './scores';
 
 const t = vscode.l10n.t;

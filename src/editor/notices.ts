@@ -1,7 +1,5 @@
 /** Notifications. VS Code makes links of `[text](address)` in them, commands included, and what a model or a file is called may be that. */
 import * as vscode from 'vscode';
-import { EngineError } from '../engine/api';
-import { messageOf } from '../model/errors';
 import { withoutLinks } from './markdown';
 
 /** Shows an error. @returns the button that was pressed */
@@ -15,11 +13,4 @@ export function showInformation(
   ...buttons: readonly string[]
 ): Thenable<string | undefined> {
   return vscode.window.showInformationMessage(withoutLinks(message), ...buttons);
-}
-
-/** What was thrown, and what to do about it if that is known. */
-export function reasonOf(error: unknown): string {
-  return error instanceof EngineError
-    ? `${error.problem.message} ${error.problem.advice}`.trim()
-    : messageOf(error);
 }

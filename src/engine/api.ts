@@ -1,6 +1,7 @@
 /** The parent's view of the engine: what the editor, the panel and the command line build on. */
 import type { TokenLayout, TokenScores } from '../loss/lossMap';
 import type { TrainingOptions, TrainingPoint } from '../loss/training';
+import { messageOf } from '../model/errors';
 import type { SectionText } from '../text/sections';
 import type {
   DeviceChoice,
@@ -163,4 +164,14 @@ export interface EngineApi extends Subscription {
   restart(): Promise<void>;
   /** Ends the process deliberately; the state becomes `off`. */
   stop(): Promise<void>;
+}
+
+/** What was thrown, and what to do about it if that is known. */
+export function reasonOf(error: unknown): string {
+  const problem = error instanceof EngineError ? error.problem : error;
+  return isProblem(problem) ? `${problem.message} ${problem.advice}`.trim() : messageOf(problem);
+}
+
+function isProblem(problem: unknown): problem is Pick<EngineProblem, 'message' | 'advice'> {
+  return typeof (problem as EngineProblem | undefined)?.advice === 'string';
 }

@@ -73,19 +73,95 @@ describe('likely typos in changes', () => {
     workbench.page
       .locator('.markers-panel .monaco-list-row')
       .evaluateAll((rows) => rows.map((row) => row.textContent ?? ''));
-  const problemsBecome = (what: string, fits: (rows: readonly string[]) => boolean) =>
-    eventually(what, problems, fits, SCORED_WITHIN);
+  /** Waits until these are listed, each by a part of what is said of it, below the file that it is in. */
+  const problemsBecome = (...expected: readonly string[]) =>
+    eventually(
+      `the problems should be ${expected.join(', ')}`,
+      problems,
+      (rows) => rows.length === expected.length && expected.every((part, row) => rows[row].includes(part)),
+      SCORED_WITHIN,
+    );
   const choice = (label: string) =>
     workbench.page.locator('.quick-input-widget .monaco-list-row', { hasText: label });
+  const find = async (since: string, told: string) => {
+    await workbench.startCommand(FIND);
+    await choice(since).click();
+    await message(told).waitFor({ timeout: SCORED_WITHIN });
+  };
 
   it('are listed by file, with what was perhaps meant', async () => {
     await workbench.startCommand(FIND);
     await choice('Since main was left').waitFor();
     await workbench.screenshot('changes-since');
-    await choice('Since the last commit').click();
-    await message('2 likely typos').waitFor({ timeout: SCORED_WITHIN });
-    const rows = await problemsBecome('the problems should be listed', (all) => all.length === 4);
+    await workbench.page.keyboard.press('Escape');
+    await find(
+      'Since the last commit',
+      '2 likely typos on 5 lines of 2 files that have changed since the last commit.',
+    );
+    await message('2 files were left out').waitFor();
+    await problemsBecome(
+      'notes.md',
+      'Likely typo: “recieve”, ',
+      DEMO_FILE,
+      'Likely typo: “sqaure”, 27.1 bits; perhaps “square”',
+    );
     await workbench.screenshot('changes-problems');
-    console.log(rows);
+    await workbench.runCommand('Notifications: Clear All Notifications');
+  });
+
+  /** Opens the menu of quick fixes at the cursor. */
+  const openFixes = async () => {
+    await workbench.page.keyboard.press('Control+.');
+    await fix('Is No Typo').waitFor();
+  };
+  const fix = (label: string) =>
+    workbench.page.locator('.action-widget .monaco-list-row', { hasText: label });
+  /** The mouse is kept out of the menu while it is new. */
+  const applyFix = async (label: string) => {
+    while (!(await fix(label).getAttribute('class'))?.includes('focused')) {
+      await workbench.page.keyboard.press('ArrowDown');
+    }
+    await workbench.page.keyboard.press('Enter');
+  };
+
+  it('are replaced by a quick fix, in the text and in the list', async () => {
+    await workbench.page.locator('.markers-panel .monaco-list-row', { hasText: 'sqaure' }).dblclick();
+    await workbench.page.locator('.squiggly-info').first().waitFor();
+    await openFixes();
+    await fix('Explain This Surprisal').waitFor();
+    await workbench.screenshot('changes-quick-fix');
+    await applyFix('Replace with “square”');
+    await workbench.page.locator('.view-lines', { hasText: /the.square.root/ }).waitFor();
+    await problemsBecome('notes.md', 'recieve');
+  });
+
+  it('follow what is typed above them, and are no longer where the user says so', async () => {
+    await workbench.openFile('notes.md');
+    await workbench.goTo(1);
+    await workbench.type('More\n');
+    await problemsBecome('notes.md', '[Ln 4, Col 8]');
+    await workbench.goTo(4, 9);
+    await openFixes();
+    await applyFix('“recieve” Is No Typo');
+    await eventually(
+      'no problem should be left',
+      problems,
+      (rows) => rows.length === 0 || /No problems/.test(rows[0]),
+    );
+  });
+
+  it('are those of all that a branch has changed, too, unsaved text included', async () => {
+    await find(
+      'Since main was left',
+      '2 likely typos on 7 lines of 2 files that have changed since main was left.',
+    );
+    await problemsBecome('inventory.ts', 'Likely typo: “Shelfs”', 'Likely typo: “countted”');
+    await workbench.screenshot('changes-branch');
+    await workbench.runCommand('Surprisal: Clear Likely Typos');
+    await eventually(
+      'no problem should be left',
+      problems,
+      (rows) => rows.length === 0 || /No problems/.test(rows[0]),
+    );
   });
 });

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Outcome, QUICK, surprisal } from '../support/command';
-
-const hasGit = spawnSync('git', ['--version']).status === 0;
+import { hasGit } from '../support/git';
 
 describe('surprisal score --since', function () {
   this.timeout(60_000);

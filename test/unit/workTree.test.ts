@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   chmod,
   mkdir,
@@ -16,8 +16,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { GitError, WorkTree } from '../../src/git/workTree';
+import { hasGit } from '../support/git';
 
-const hasGit = spawnSync('git', ['--version']).status === 0;
 const isWindows = process.platform === 'win32';
 
 async function refuses(promise: Promise<unknown>, ...reasons: RegExp[]): Promise<void> {
