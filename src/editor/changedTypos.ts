@@ -13,7 +13,7 @@ import type { CurrentEditor } from './current';
 import type { Log } from './log';
 import { showError, showInformation } from './notices';
 import type { DocumentScores } from './scores';
-import { suggestionsFor } from './suggestions';
+import { EXPECTED, suggestionsFor } from './suggestions';
 import type { MarkedTypo, TypoMarks } from './typoMarks';
 import { typosIn } from './typos';
 
@@ -21,9 +21,6 @@ const t = vscode.l10n.t;
 
 /** Typos that are shown of a file at most, the most surprising ones. */
 const MOST_OF_A_FILE = 100;
-
-/** Tokens, of those that the model expected, which may be suggested: more are found by more of them, but they take longer. */
-const EXPECTED = 3000;
 
 /** A work tree, and where the window has it: its folder may be a link. */
 interface Place {

@@ -5,6 +5,9 @@ import type { WordRange } from '../text/words';
 /** Suggestions for one word at most. */
 const MOST = 3;
 
+/** Tokens that the model expected of which one may be suggested: with more of them more are found, but they take longer to have. */
+export const EXPECTED = 3000;
+
 /** Letters up to which a word has but one of them wrong: nearly every short word is two letters from another one. */
 const SHORT = 4;
 

@@ -11,19 +11,18 @@ import { DEMO_FILE, eventually, SCORED_WITHIN, SETTINGS } from './support';
 
 const FIND = 'Surprisal: Find Likely Typos in Changes';
 
+function gitIn(place: string, ...command: string[]): void {
+  execFileSync('git', ['-C', place, '-c', 'user.name=n', '-c', 'user.email=e@e', ...command], {
+    stdio: 'pipe',
+  });
+}
+
 describe('likely typos in changes', () => {
   let workbench: Workbench;
   let folder: string;
   keepEvidence(() => workbench);
 
-  const git = (...command: string[]) =>
-    execFileSync(
-      'git',
-      ['-C', join(folder, 'demo'), '-c', 'user.name=n', '-c', 'user.email=e@e', ...command],
-      {
-        stdio: 'pipe',
-      },
-    );
+  const git = (...command: string[]) => gitIn(join(folder, 'demo'), ...command);
   const change = async (name: string, from: string, to: string) => {
     const text = await readFile(join(folder, 'demo', name), 'utf8');
     assert.ok(text.includes(from));
@@ -163,5 +162,18 @@ describe('likely typos in changes', () => {
       problems,
       (rows) => rows.length === 0 || /No problems/.test(rows[0]),
     );
+  });
+
+  it('are none where nothing has changed', async () => {
+    await workbench.runCommand('File: Save All Files');
+    await workbench.page.locator('.dirty').first().waitFor({ state: 'detached' });
+    gitIn(workbench.workspace, 'add', '.');
+    gitIn(workbench.workspace, 'commit', '--quiet', '--message', 'all of it');
+    gitIn(workbench.workspace, 'branch', '--quiet', '-D', 'main');
+    await workbench.startCommand(FIND);
+    await message('Nothing has changed since the last commit.').waitFor();
+    await rm(join(workbench.workspace, '.git'), { recursive: true });
+    await workbench.startCommand(FIND);
+    await message('There is no git repository here').waitFor();
   });
 });
