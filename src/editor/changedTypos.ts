@@ -6,6 +6,7 @@ import { CancelledError, reasonOf } from '../engine/api';
 import { linesChangedSince, wordPartsOf } from '../git/changes';
 import { type ChangedFile, WorkTree } from '../git/workTree';
 import { formatCount } from '../loss/units';
+import { messageOf } from '../model/errors';
 import { isGenerated } from '../text/generated';
 import { SECTION_LIMITS } from '../text/sections';
 import type { WordParts } from '../text/words';
@@ -40,6 +41,16 @@ interface Since {
   readonly label: string;
   readonly changes: readonly Changes[];
   readonly count: number;
+}
+
+/** A file to look for typos in. */
+interface FileSearch {
+  readonly tree: WorkTree;
+  readonly commit: string;
+  readonly file: ChangedFile;
+  /** Where the window has it. */
+  readonly path: string;
+  readonly project: WordParts;
 }
 
 /** What came of a search. */
@@ -159,10 +170,8 @@ export class ChangedTypos implements vscode.Disposable {
           message: t('{0} ({1} of {2})', relative(tree.root, file.path), ++looked, count),
           increment: 100 / count,
         });
-        const document = await documentOf(join(folder, relative(tree.root, file.path)));
-        if (document) {
-          await this.#searchFile({ tree, commit, file, document, project, signal }, found);
-        } else {
+        const path = join(folder, relative(tree.root, file.path));
+        if (!(await this.#searchFile({ tree, commit, file, path, project }, signal, found))) {
           found.leftOut++;
         }
       }
@@ -170,59 +179,78 @@ export class ChangedTypos implements vscode.Disposable {
     return found;
   }
 
-  async #searchFile(
-    {
-      tree,
-      commit,
-      file,
-      document,
-      project,
-      signal,
-    }: {
-      readonly tree: WorkTree;
-      readonly commit: string;
-      readonly file: ChangedFile;
-      readonly document: vscode.TextDocument;
-      readonly project: WordParts;
-      readonly signal: AbortSignal;
-    },
+  /** @returns false where the file is left out */
+  async #searchFile(search: FileSearch, signal: AbortSignal, found: Found): Promise<boolean> {
+    for (;;) {
+      const document = await documentOf(search.path);
+      if (!document) {
+        return false;
+      }
+      try {
+        const typos = await this.#typosOf(document, search, signal, found);
+        this.#marks.set(document, typos);
+        found.typos += typos.length;
+        return true;
+      } catch (error) {
+        // VS Code closes what nobody looks at after some minutes; what is scored by then is known.
+        if (signal.aborted || !(error instanceof CancelledError) || !document.isClosed) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  /** @throws GitError | EngineError | CancelledError */
+  async #typosOf(
+    document: vscode.TextDocument,
+    { tree, commit, file, project }: FileSearch,
+    signal: AbortSignal,
     found: Found,
-  ): Promise<void> {
+  ): Promise<MarkedTypo[]> {
     // Again, if it is edited meanwhile.
     for (;;) {
       const { version } = document;
       const text = document.getText();
       const lines = await linesChangedSince(tree, commit, file, text);
       if (!lines.includes(true)) {
-        return;
+        return [];
       }
       const { losses, score } = await this.#scores.score(document, signal);
       if (document.version !== version || !losses || score === undefined) {
         continue;
       }
       const isChanged = (offset: number) => lines[document.positionAt(offset).line];
-      const typos = typosIn(text, losses, MOST_OF_A_FILE, isChanged, project).filter(
-        ({ word }) => !this.#marks.isRight(word),
-      );
-      const distributions = await this.#scores.distributions(
-        document,
-        score,
-        typos.map(({ token }) => token),
-        EXPECTED,
-      );
-      if (document.version !== version) {
-        continue;
+      const typos = typosIn(text, losses, MOST_OF_A_FILE, isChanged, project);
+      const marked: MarkedTypo[] = [];
+      for (const typo of typos.filter(({ word }) => !this.#marks.isRight(word))) {
+        const expected = await this.#expectedBefore(document, score, typo.token, signal);
+        const candidates = { expected, known: project.all() };
+        marked.push({ ...typo, suggestions: suggestionsFor(typo.word, typo.part, candidates) });
       }
-      const marked = typos.map((typo): MarkedTypo => {
-        const expected = distributions.find(({ token }) => token === typo.token)?.top ?? [];
-        const candidates = { expected: expected.map((entry) => entry.text), known: project.all() };
-        return { ...typo, suggestions: suggestionsFor(typo.word, typo.part, candidates) };
-      });
-      this.#marks.set(document, marked);
-      found.files++;
-      found.lines += lines.filter(Boolean).length;
-      found.typos += marked.length;
-      return;
+      if (document.version === version) {
+        found.files++;
+        found.lines += lines.filter(Boolean).length;
+        return marked;
+      }
+    }
+  }
+
+  /** What the model expected in a token's place, the most probable first; nothing where that cannot be had. */
+  async #expectedBefore(
+    document: vscode.TextDocument,
+    score: number,
+    token: number,
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    if (signal.aborted) {
+      throw new CancelledError();
+    }
+    try {
+      const [distribution] = await this.#scores.distributions(document, score, [token], EXPECTED);
+      return distribution.top.map(({ text }) => text);
+    } catch (error) {
+      this.#log.debug(`suggestions: ${messageOf(error)}`);
+      return [];
     }
   }
 

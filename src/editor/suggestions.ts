@@ -29,9 +29,13 @@ export function suggestionsFor(word: string, part: WordRange, { expected, known 
   const wrong = word.slice(part.start, part.end);
   const written = wrong.toLowerCase();
   const most = written.length <= SHORT ? 1 : 2;
+  const letters = lettersOf(written);
   const found = new Map<string, number>();
   const consider = (candidate: string) => {
-    const isNear = Math.abs(candidate.length - written.length) <= most;
+    // A step takes one letter away, or adds one, or both. A project has many words, and few pass this.
+    const isNear =
+      Math.abs(candidate.length - written.length) <= most &&
+      countOfBits(letters ^ lettersOf(candidate)) <= 2 * most;
     const steps = isNear && !found.has(candidate) ? distance(written, candidate).steps : 0;
     if (steps > 0 && steps <= most) {
       found.set(candidate, steps);
@@ -52,6 +56,23 @@ export function suggestionsFor(word: string, part: WordRange, { expected, known 
     .sort(([, one], [, other]) => one - other)
     .slice(0, MOST)
     .map(([candidate]) => word.slice(0, part.start) + likeCapitals(candidate, wrong) + word.slice(part.end));
+}
+
+/** The letters that a word has, as bits; other ones may share a bit. */
+function lettersOf(word: string): number {
+  let letters = 0;
+  for (let i = 0; i < word.length; i++) {
+    letters |= 1 << (word.charCodeAt(i) & 31);
+  }
+  return letters;
+}
+
+function countOfBits(bits: number): number {
+  let count = 0;
+  for (let left = bits; left !== 0; left &= left - 1) {
+    count++;
+  }
+  return count;
 }
 
 /** A word in lower case with the capitals of another one: all, the first, or none. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import distance from 'damerau-levenshtein';
 import fc from 'fast-check';
 import type { TextChange } from '../../src/editor/carry';
 import { suggestionsFor } from '../../src/editor/suggestions';
@@ -9,7 +10,9 @@ import { mapOf } from '../support/lossMaps';
 describe('likely typos', () => {
   function partsOf(...texts: readonly string[]): WordParts {
     const parts = new WordParts();
-    texts.forEach((text) => parts.add(text));
+    for (const text of texts) {
+      parts.add(text);
+    }
     return parts;
   }
 
@@ -110,8 +113,8 @@ describe('likely typos', () => {
         const moved = movedTypos(typos, changes, after);
         for (const { start, end, word: name } of moved) {
           assert.equal(after.slice(start, end), name);
-          assert.doesNotMatch(after.slice(0, start), /[a-z_é\u0301𝒳]$/u);
-          assert.doesNotMatch(after.slice(end), /^[a-z_é\u0301𝒳]/u);
+          assert.doesNotMatch(after.slice(0, start), /(?:[a-z_é𝒳]|\u0301)$/u);
+          assert.doesNotMatch(after.slice(end), /^(?:[a-z_é𝒳]|\u0301)/u);
         }
         const isFar = ({ start, end }: Typo) =>
           changes.every(
@@ -158,5 +161,26 @@ describe('likely typos', () => {
     assert.deepEqual(suggest('Teh', [' the'], []), ['The']);
     assert.deepEqual(suggest('élan', [' Élans', ' 12', ' ('], ['']), ['élans']);
     assert.deepEqual(suggest('xylophone', [' piano'], ['telephone']), []);
+  });
+
+  it('are replaced with every word that is near, whatever its letters', () => {
+    const word = fc.string({
+      unit: fc.constantFrom('a', 'b', 'é', 'ё', 'z', '\u0301'),
+      minLength: 2,
+      maxLength: 7,
+    });
+    fc.assert(
+      fc.property(word, word, (one, other) => {
+        const [wrong, candidate] = [`a${one}`, `a${other}`];
+        const { steps } = distance(wrong.toLowerCase(), candidate);
+        const isNear = steps > 0 && steps <= (wrong.length <= 4 ? 1 : 2);
+        const found = suggestionsFor(
+          wrong,
+          { start: 0, end: wrong.length },
+          { expected: [], known: [candidate] },
+        );
+        assert.deepEqual(found, isNear ? [candidate] : []);
+      }),
+    );
   });
 });
