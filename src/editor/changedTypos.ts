@@ -220,9 +220,12 @@ export class ChangedTypos implements vscode.Disposable {
         continue;
       }
       const isChanged = (offset: number) => lines[document.positionAt(offset).line];
-      const typos = typosIn(text, losses, MOST_OF_A_FILE, isChanged, project);
+      // In their order: of a page that is no longer known the model has to read what comes before them only once then.
+      const typos = typosIn(text, losses, MOST_OF_A_FILE, isChanged, project)
+        .filter(({ word }) => !this.#marks.isRight(word))
+        .sort((a, b) => a.start - b.start);
       const marked: MarkedTypo[] = [];
-      for (const typo of typos.filter(({ word }) => !this.#marks.isRight(word))) {
+      for (const typo of typos) {
         const expected = await this.#expectedBefore(document, score, typo.token, signal);
         const candidates = { expected, known: project.all() };
         marked.push({ ...typo, suggestions: suggestionsFor(typo.word, typo.part, candidates) });

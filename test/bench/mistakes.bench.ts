@@ -71,7 +71,8 @@ async function addSuggested(
 ): Promise<void> {
   const parts = new WordParts();
   parts.add(text);
-  const typos = typosIn(text, map, map.length, () => true, parts);
+  // In their order: so the model reads a page again only once.
+  const typos = typosIn(text, map, map.length, () => true, parts).sort((a, b) => a.start - b.start);
   const tokens = typos.map(({ token }) => token);
   const distributions = await engine.distributions('document', score, tokens, EXPECTED);
   let [found, first, any] = [0, 0, 0];
