@@ -95,9 +95,7 @@ export class Menu {
       ),
       command(
         t('$(git-compare) Find Likely Typos in Changes'),
-        t(
-          'In all files, on the lines that have changed since the last commit, or since the main branch was left',
-        ),
+        t('In all files, on the lines that have changed since the last commit, or on the branch'),
         COMMANDS.findTypos,
       ),
       ...(this.#marks.any
