@@ -4,17 +4,14 @@
  *
  *   npm run bench -- mistakes      some five minutes on two cores
  */
-import { EXPECTED, suggestionsFor } from '../../src/editor/suggestions';
 import { isLikelyTypo, mostSurprisingUnits, wordsIn } from '../../src/editor/surprises';
-import { typosIn } from '../../src/editor/typos';
 import { Engine } from '../../src/engine/client';
 import { SURPRISING_WORD_BITS } from '../../src/loss/heat';
-import type { LossMap, Unit } from '../../src/loss/lossMap';
+import type { Unit } from '../../src/loss/lossMap';
 import { toBits } from '../../src/loss/units';
 import { physicalCores } from '../../src/model/devices';
 import { openModelFolder } from '../../src/model/folder';
 import { ByteTokenizer } from '../../src/model/tokenizer';
-import { WordParts } from '../../src/text/words';
 import { ENGINE_HOST, MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
 import { benchDocument, DOCUMENT_KINDS } from './documents';
@@ -60,45 +57,10 @@ function touch(one: Range, other: Range): boolean {
   return one.start < other.end && one.end > other.start;
 }
 
-/** Adds the shares of the misspelt words among likely typos for which what was there before is suggested. */
-async function addSuggested(
-  engine: Engine,
-  score: number,
-  text: string,
-  map: LossMap,
-  mistakes: readonly Mistake[],
-  table: Table,
-): Promise<void> {
-  const parts = new WordParts();
-  parts.add(text);
-  // In their order: so the model reads a page again only once.
-  const typos = typosIn(text, map, map.length, () => true, parts).sort((a, b) => a.start - b.start);
-  const tokens = typos.map(({ token }) => token);
-  const distributions = await engine.distributions('document', score, tokens, EXPECTED);
-  let [found, first, any] = [0, 0, 0];
-  for (const [i, typo] of typos.entries()) {
-    const mistake = mistakes.find((planted) => planted.kind === 'misspelt' && touch(typo, planted));
-    if (mistake) {
-      const expected = distributions[i].top.map((entry) => entry.text);
-      const suggested = suggestionsFor(typo.word, typo.part, { expected, known: parts.all() });
-      const where = suggested.findIndex((word) => word.toLowerCase() === mistake.original.toLowerCase());
-      found++;
-      first += Number(where === 0);
-      any += Number(where >= 0);
-    }
-  }
-  table.add(
-    '  misspelt words among likely typos: what was there is suggested first',
-    '%',
-    (100 * first) / found,
-  );
-  table.add('  … is suggested', '%', (100 * any) / found);
-}
-
 /** Has the model read a text with mistakes, and looks for them. */
 async function look(engine: Engine, original: string, planting: number, table: Table): Promise<void> {
   const { text, mistakes } = withMistakes(original, planting);
-  const { map, score } = await scoreText(engine, 'document', text);
+  const { map } = await scoreText(engine, 'document', text);
   const lists = {
     words: mostSurprisingUnits(map, map.length, { isInside: wordsIn(text) }),
     tokens: mostSurprisingUnits(map, map.length),
@@ -117,7 +79,6 @@ async function look(engine: Engine, original: string, planting: number, table: T
     table.add(`  ${name}, no mistakes, of 1,000 tokens`, '', (1000 * wrong.length) / map.length);
     table.addFound(`among ${name}`, units, mistakes);
   }
-  await addSuggested(engine, score, text, map, mistakes, table);
 }
 
 async function main(): Promise<void> {

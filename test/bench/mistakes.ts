@@ -9,8 +9,6 @@ export interface Mistake {
   readonly kind: MistakeKind;
   readonly start: number;
   readonly end: number;
-  /** What was there before. */
-  readonly original: string;
 }
 
 /** UTF-16 code units between two mistakes, and before the first one, at least: each has a sound context. */
@@ -48,7 +46,7 @@ export function withMistakes(
       continue;
     }
     made += text.slice(read, index) + wrong;
-    mistakes.push({ kind, start: made.length - wrong.length, end: made.length, original: word });
+    mistakes.push({ kind, start: made.length - wrong.length, end: made.length });
     read = index + word.length;
   }
   return { text: made + text.slice(read), mistakes };
