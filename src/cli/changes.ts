@@ -96,7 +96,7 @@ export class Changes {
       // A file may have lost lines alone.
       if (isChanged.includes(true)) {
         this.#parts ??= typos ? await wordPartsOf(this.tree) : undefined;
-        this.#scored.set(name, { text, isChanged, parts: typos ? partsOf(text) : undefined });
+        this.#scored.set(name, { text, isChanged, parts: typos ? new WordParts(text) : undefined });
         yield name;
       }
     }
@@ -186,12 +186,6 @@ export class Changes {
     this.#hasTold = true;
     this.around.fail(error.message);
   }
-}
-
-function partsOf(text: string): WordParts {
-  const parts = new WordParts();
-  parts.add(text);
-  return parts;
 }
 
 /** @param folder absolute and without links, like the path */

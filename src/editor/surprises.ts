@@ -83,8 +83,7 @@ type Found = Pick<Unit, 'start' | 'end' | 'nats'>;
  * @param from UTF-16 offset of the part in the text
  */
 export function isLikelyTypo(part: string, from = 0): (word: Found) => boolean {
-  const parts = new WordParts();
-  parts.add(part);
+  const parts = new WordParts(part);
   return ({ start, end, nats }) =>
     toBits(nats) >= SURPRISING_WORD_BITS && parts.hasUnique(part.slice(start - from, end - from));
 }

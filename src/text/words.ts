@@ -61,6 +61,11 @@ export interface WordRange {
 export class WordParts {
   readonly #counts = new Map<string, number>();
 
+  /** @param text the first one, if there is one already */
+  constructor(text = '') {
+    this.add(text);
+  }
+
   /** Counts a text's. */
   add(text: string): void {
     for (const { part } of partsOf(text)) {

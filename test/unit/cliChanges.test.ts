@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Outcome, QUICK, surprisal } from '../support/command';
-import { hasGit } from '../support/git';
+import { gitEnvironment, hasGit } from '../support/git';
 
 describe('surprisal score --since', function () {
   this.timeout(60_000);
@@ -16,19 +16,8 @@ describe('surprisal score --since', function () {
     folder = await realpath(await mkdtemp(join(tmpdir(), 'surprisal-since-')));
     root = join(folder, 'work');
     await mkdir(root);
-    // Neither the configuration of this machine counts, nor a hook that runs the tests.
-    const hooks = Object.keys(process.env).filter((name) => name.startsWith('GIT_'));
-    environment = {
-      ...Object.fromEntries(hooks.map((name) => [name, undefined])),
-      HOME: folder,
-      XDG_CONFIG_HOME: join(folder, 'config'),
-      GIT_CONFIG_NOSYSTEM: '1',
-      GIT_CEILING_DIRECTORIES: dirname(folder),
-      GIT_AUTHOR_NAME: 'A',
-      GIT_AUTHOR_EMAIL: 'a@example.org',
-      GIT_COMMITTER_NAME: 'A',
-      GIT_COMMITTER_EMAIL: 'a@example.org',
-    };
+    const { added, leftOut } = gitEnvironment(folder);
+    environment = { ...Object.fromEntries(leftOut.map((name) => [name, undefined])), ...added };
   });
 
   afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { GitError, WorkTree } from '../../src/git/workTree';
-import { hasGit } from '../support/git';
+import { gitEnvironment, hasGit } from '../support/git';
 
 const isWindows = process.platform === 'win32';
 
@@ -41,20 +41,11 @@ describe('work tree', function () {
   beforeEach(async () => {
     folder = await realpath(await mkdtemp(join(tmpdir(), 'surprisal-git-')));
     root = join(folder, 'work');
-    // Neither the configuration of this machine counts, nor a hook that runs the tests.
-    for (const name of Object.keys(process.env).filter((key) => key.startsWith('GIT_'))) {
+    const { added, leftOut } = gitEnvironment(folder);
+    for (const name of leftOut) {
       delete process.env[name];
     }
-    Object.assign(process.env, {
-      HOME: folder,
-      XDG_CONFIG_HOME: join(folder, 'config'),
-      GIT_CONFIG_NOSYSTEM: '1',
-      GIT_CEILING_DIRECTORIES: dirname(folder),
-      GIT_AUTHOR_NAME: 'A',
-      GIT_AUTHOR_EMAIL: 'a@example.org',
-      GIT_COMMITTER_NAME: 'A',
-      GIT_COMMITTER_EMAIL: 'a@example.org',
-    });
+    Object.assign(process.env, added);
   });
 
   afterEach(async () => {
