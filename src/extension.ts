@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { Api, type SurprisalApi } from './editor/api';
 import { ChangedTypos } from './editor/changedTypos';
+import { ChangeReader } from './editor/changes';
 import { ModelChoice } from './editor/chooseModel';
 import { registerCommands } from './editor/commands';
 import { ModelComparison } from './editor/comparison';
@@ -82,10 +83,11 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
     log,
   );
   comparison = comparing;
-  const isBusy = () => scores.isWanted || trainings.isRunning || comparing.isRunning;
+  const changes = new ChangeReader(started, current, log);
+  const isBusy = () => scores.isWanted || trainings.isRunning || comparing.isRunning || changes.isRunning;
   const idleStop = new IdleStop(started, isBusy);
   const typoMarks = new TypoMarks();
-  const changedTypos = new ChangedTypos(scores, current, typoMarks, log);
+  const changedTypos = new ChangedTypos(changes, typoMarks);
   const menu = new Menu(scores, started, heatmap, current, statusBar, comparing, typoMarks);
   const surprises = new SurpriseList(scores, current);
   const navigator = new Navigator(scores, current);
@@ -124,7 +126,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       downloads,
       legend,
       surprises,
-      changedTypos,
+      changes,
       typoMarks,
       navigator,
       wholeProgress,

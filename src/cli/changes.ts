@@ -4,6 +4,7 @@ import { isAbsolute, relative, sep } from 'node:path';
 import { linesChangedSince, wordPartsOf } from '../git/changes';
 import { type ChangedFile, WorkTree } from '../git/workTree';
 import { isGenerated } from '../text/generated';
+import { rangesOfLines } from '../text/lines';
 import { SECTION_LIMITS } from '../text/sections';
 import { WordParts } from '../text/words';
 import type { ListFilter } from './format/list';
@@ -35,7 +36,7 @@ interface Candidate {
   readonly changed: ChangedFile;
 }
 
-/** A file that is scored. */
+/** A file of which something is scored. */
 interface Scored {
   readonly text: string;
   /** Says of each line whether it has changed. */
@@ -108,6 +109,12 @@ export class Changes {
 
   /** The text of one of the files, as it was when its lines were compared. */
   readonly read = async (name: string): Promise<string> => this.#scored.get(name)!.text;
+
+  /** The ranges of one of the files that have changed. */
+  readonly only = (name: string): readonly number[] => {
+    const { text, isChanged } = this.#scored.get(name)!;
+    return rangesOfLines(text, isChanged);
+  };
 
   /** Whether a line of one of the files has changed, and a word of it may be a typo where only these are listed. */
   readonly isListed: ListFilter = (name, line, text) => {

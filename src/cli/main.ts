@@ -105,15 +105,18 @@ async function score(command: ScoreCommand): Promise<number> {
 }
 
 /**
- * Scores the files that have changed since the work left a revision, and writes what surprises on lines that have.
+ * Scores what has changed since the work left a revision, and writes what surprises on lines that have.
  * @throws InputError or GitError, the reason that nothing is scored any more
  */
 async function scoreChanges(command: ScoreCommand, revision: string): Promise<number> {
   const around = new Around(false);
   const { fail } = around;
   const changes = await Changes.since(revision, command, { folder: process.cwd(), messages, fail });
-  const { read, isListed } = changes;
-  const reports = reportsOf({ ...command, files: changes.files() }, { root: ROOT, messages, fail, read });
+  const { read, only, isListed } = changes;
+  const reports = reportsOf(
+    { ...command, files: changes.files() },
+    { root: ROOT, messages, fail, read, only },
+  );
   const status = await statusOf(writeAll(reports, formatOf(command, isListed)));
   return around.failed ? EXIT_WRONG_INPUT : status;
 }

@@ -1,4 +1,4 @@
-/** The machine-readable result of scoring one document. */
+/** The machine-readable result of scoring one document, or places of it. */
 
 /** What one file's scoring found; the JSON format prints exactly this. */
 export interface Report {
@@ -19,7 +19,7 @@ export interface Report {
   readonly tokens: readonly ReportToken[];
 }
 
-/** Numbers about the whole document. */
+/** Numbers about all that is scored. */
 export interface ReportSummary {
   readonly tokens: number;
   /** UTF-16 code units. */
@@ -35,7 +35,7 @@ export interface ReportSummary {
   readonly tokensPerSecond: number;
 }
 
-/** One token of the document. */
+/** One token that is scored. */
 export interface ReportToken {
   /** UTF-16 offset of its first code unit; tokens that share a character have overlapping ranges. */
   readonly start: number;

@@ -1,6 +1,6 @@
 /** One file's report, from the engine. */
 import { CancelledError, type EngineApi } from '../engine/api';
-import { scoreWhole } from '../engine/whole';
+import { type GatherListener, gatherScores } from '../engine/gather';
 import { bitsPerByte, perplexity } from '../loss/formulas';
 import type { LossMap } from '../loss/lossMap';
 import { lineStarts, positionAt } from '../text/lines';
@@ -14,26 +14,34 @@ interface Scored {
   readonly seconds: number;
 }
 
+/** What of a text is asked for. */
+export interface FileRequest {
+  /** Number of alternatives at every token; 0 for none. */
+  readonly top: number;
+  /** As in `ScoreOptions`. */
+  readonly only?: readonly number[] | undefined;
+  /** Receives the number of tokens scored, of all that are to be. */
+  onProgress(done: number, total: number): void;
+}
+
 /**
- * Scores a text and gathers everything into a report.
+ * Scores a text, or places of it, and gathers everything into a report.
  * @param file as the user named it
- * @param top number of alternatives at every token; 0 for none
- * @param onProgress receives the number of tokens scored, of all
  * @throws EngineError
  */
 export async function scoreFile(
   engine: EngineApi,
   file: string,
   text: string,
-  top: number,
-  onProgress: (done: number, total: number) => void,
+  request: FileRequest,
 ): Promise<Report> {
-  const { losses, alternatives, seconds } = await scored(engine, file, text, top, onProgress);
+  const { losses, alternatives, seconds } = await scored(engine, file, text, request);
   // Asked now and not before: a device that is lost on the way is replaced by another one.
   const { model, device } = await engine.ensureReady();
   const totals = losses.totals();
   const meanNats = totals.tokens === 0 ? 0 : totals.nats / totals.tokens;
-  const bytes = Buffer.byteLength(text, 'utf8');
+  const read = request.only ? scoredText(losses, text) : text;
+  const bytes = Buffer.byteLength(read, 'utf8');
   return {
     schema: 1,
     file,
@@ -41,7 +49,7 @@ export async function scoreFile(
     device: { provider: device.provider, name: device.name },
     summary: {
       tokens: totals.tokens,
-      characters: text.length,
+      characters: read.length,
       bytes,
       meanNats,
       perplexity: perplexity(meanNats),
@@ -76,13 +84,12 @@ async function scoredOnce(
   engine: EngineApi,
   file: string,
   text: string,
-  top: number,
-  onProgress: (done: number, total: number) => void,
+  { top, only, onProgress }: FileRequest,
 ): Promise<Scored> {
   let score = 0;
   const alternatives = new Map<number, readonly ReportAlternative[]>();
   const questions: Promise<void>[] = [];
-  const { losses, seconds } = await scoreWhole(engine, file, text, {
+  const listener: GatherListener = {
     begin: (id) => {
       score = id;
       questions.length = 0;
@@ -104,15 +111,28 @@ async function scoredOnce(
       }
     },
     progress: onProgress,
-  });
+  };
+  const { losses, statistics } = await gatherScores(engine, file, text, listener, { only });
   await Promise.all(questions);
-  return { losses, alternatives, seconds };
+  return { losses, alternatives, seconds: statistics.seconds };
+}
+
+/** What tokens with scores stand for. */
+function scoredText(losses: LossMap, text: string): string {
+  let read = '';
+  for (const { nats, start, end } of losses.units()) {
+    read += Number.isNaN(nats) ? '' : text.slice(start, end);
+  }
+  return read;
 }
 
 function reportTokens(losses: LossMap, text: string, alternatives: Scored['alternatives']): ReportToken[] {
   const lines = lineStarts(text);
   const tokens: ReportToken[] = [];
   for (let i = 0; i < losses.length; i++) {
+    if (!losses.isScored(i)) {
+      continue;
+    }
     const start = losses.layout.starts[i];
     const end = losses.layout.ends[i];
     const { line, column } = positionAt(lines, start);

@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly root: string;
   /** The text of an input. @throws InputError */
   read(file: string): Promise<string>;
+  /** The flattened UTF-16 ranges of an input that are scored; all of it, unless there is such a choice. */
+  only?(file: string): readonly number[];
   readonly messages: Messages;
   /** Hears of what cannot be scored: the reason, naming the file or the model. */
   fail(message: string): void;
@@ -72,14 +74,18 @@ async function reportOf(
   engine: EngineApi,
   file: string,
   top: number,
-  { read, messages }: Surroundings,
+  { read, only, messages }: Surroundings,
 ): Promise<Report> {
   const text = await read(file);
   // Before the file is held to be the reason of what fails.
   await engine.ensureReady();
   const name = nameOf(file);
   try {
-    return await scoreFile(engine, file, text, top, (done, total) => messages.progress(name, done, total));
+    return await scoreFile(engine, file, text, {
+      top,
+      only: only?.(file),
+      onProgress: (done, total) => messages.progress(name, done, total),
+    });
   } catch (error) {
     throw new InputError(`${name}: ${reasonOf(error)}`);
   } finally {

@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { CancelledError, type EngineApi, type EngineSettings, reasonOf } from '../engine/api';
-import { scoreWhole } from '../engine/whole';
+import { gatherScores } from '../engine/gather';
 import { lossesByLine, mostDifferent, pairedDifference } from '../loss/comparison';
 import { lineStarts } from '../text/lines';
 import { comparisonColourId } from '../text/palette';
@@ -261,7 +261,7 @@ export class ModelComparison implements vscode.Disposable {
             const ready = engine.ensureReady();
             // It is waited for below, unless the scoring tells first what is wrong.
             ready.catch(() => {});
-            const { losses } = await scoreWhole(
+            const { losses } = await gatherScores(
               engine,
               key,
               text,
@@ -274,7 +274,7 @@ export class ModelComparison implements vscode.Disposable {
                   }
                 },
               },
-              controller.signal,
+              { signal: controller.signal },
             );
             const { name: modelName } = (await ready).model;
             return [modelName, lossesByLine(losses.layout.starts, losses.nats, starts)];

@@ -240,12 +240,10 @@ export class DocumentScores implements vscode.Disposable {
   /**
    * Scores a document, however large, even when it is not on screen. When the document is edited meanwhile,
    * the promise goes on with the newer version.
-   * @param signal gives up waiting; what nobody else waits for is not scored then
-   * @throws EngineError when scoring fails, CancelledError when the document is closed, {@link cancelWhole} is called, or the
-   *   signal comes
+   * @throws EngineError when scoring fails, CancelledError when the document is closed or {@link cancelWhole} is called
    */
-  score(document: vscode.TextDocument, signal?: AbortSignal): Promise<DocumentState> {
-    return this.#wait(document, true, signal);
+  score(document: vscode.TextDocument): Promise<DocumentState> {
+    return this.#wait(document, true);
   }
 
   /**
@@ -256,8 +254,8 @@ export class DocumentScores implements vscode.Disposable {
     return this.#wait(document, false);
   }
 
-  #wait(document: vscode.TextDocument, whole: boolean, signal?: AbortSignal): Promise<DocumentState> {
-    if (document.isClosed || signal?.aborted) {
+  #wait(document: vscode.TextDocument, whole: boolean): Promise<DocumentState> {
+    if (document.isClosed) {
       return Promise.reject(new CancelledError());
     }
     const entry = this.#entry(document);
@@ -266,17 +264,7 @@ export class DocumentScores implements vscode.Disposable {
     }
     entry.problem = undefined;
     return new Promise((resolve, reject) => {
-      const waiter = { whole, resolve, reject };
-      entry.waiters.push(waiter);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          entry.waiters = entry.waiters.filter((other) => other !== waiter);
-          reject(new CancelledError());
-          this.#attend(entry);
-        },
-        { once: true },
-      );
+      entry.waiters.push({ whole, resolve, reject });
       this.#attend(entry);
     });
   }
@@ -506,7 +494,7 @@ export class DocumentScores implements vscode.Disposable {
             this.#changed.fire(document);
           },
         },
-        run.signal,
+        { signal: run.signal },
       );
       if (run.signal.aborted) {
         return;

@@ -41,8 +41,9 @@ export interface ScoreListener {
    * The text was cut into tokens. Comes once, before any scores, and again from the start when the engine
    * was restarted in between.
    * @param score names this scoring in {@link EngineApi.distributions}
+   * @param wanted number of tokens that are about to be scored
    */
-  layout(layout: TokenLayout, score: number): void;
+  layout(layout: TokenLayout, score: number, wanted: number): void;
   /**
    * Consecutive tokens were scored. Those at a change may come twice: at once, and with the run that they belong to, which
    * rounds otherwise in the last bits and counts.
@@ -50,6 +51,17 @@ export interface ScoreListener {
    * @param done number of tokens scored so far
    */
   scores(from: number, scores: TokenScores, done: number): void;
+}
+
+/** What may be said of a scoring besides. */
+export interface ScoreOptions {
+  /** Gives it up. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * UTF-16 ranges [start, end), flattened: tokens are scored that touch one of them, with what is run together with them, and the
+   * scores are those that a scoring of all the text gives. All tokens are, unless it is given.
+   */
+  readonly only?: readonly number[] | undefined;
 }
 
 /** One scoring of a document: what {@link ScoreListener.layout} was given, and its document. */
@@ -112,7 +124,7 @@ export interface EngineApi extends Subscription {
     text: string | readonly SectionText[],
     visible: readonly number[],
     listener: ScoreListener,
-    signal?: AbortSignal,
+    options?: ScoreOptions,
   ): Promise<ScoreStatistics>;
   /**
    * Tells what is on screen now: while the document is being scored, or before it is edited.

@@ -11,6 +11,7 @@ import {
   type EngineSettings,
   type ScoredDocument,
   type ScoreListener,
+  type ScoreOptions,
   type Subscription,
   type TrainingListener,
   type TrainingSignals,
@@ -160,7 +161,7 @@ export class Engine implements EngineApi {
     text: string | readonly SectionText[],
     visible: readonly number[],
     listener: ScoreListener,
-    signal?: AbortSignal,
+    { signal, only }: ScoreOptions = {},
   ): Promise<ScoreStatistics> {
     this.#cancelScores(document);
     const request = this.#nextRequest++;
@@ -177,7 +178,7 @@ export class Engine implements EngineApi {
           finish(value);
         };
       };
-      const message: ScoreRequest = { type: 'score', request, document, text, visible };
+      const message: ScoreRequest = { type: 'score', request, document, text, visible, only };
       this.#pending.set(request, {
         kind: 'score',
         message,
@@ -549,7 +550,7 @@ export class Engine implements EngineApi {
       case 'layout': {
         const pending = this.#pending.get(message.request);
         if (pending?.kind === 'score') {
-          pending.listener.layout(message.layout, message.request);
+          pending.listener.layout(message.layout, message.request, message.wanted);
         }
         break;
       }

@@ -153,6 +153,32 @@ function chunksOf({ ids, start, context }: Page, separator: number): Chunk[] {
   return chunks;
 }
 
+/**
+ * Says of each page's chunks whether they have tokens that are to be scored.
+ * @param only flattened UTF-16 ranges that these touch; undefined for all tokens
+ */
+export function wantedChunks(
+  { starts, ends }: TokenLayout,
+  pages: readonly Page[],
+  only: readonly number[] | undefined,
+): boolean[][] {
+  const touches = (start: number, end: number) => {
+    for (let i = 0; only && i + 1 < only.length; i += 2) {
+      // An empty range touches nothing.
+      if (Math.max(start, only[i]) < Math.min(end, only[i + 1])) {
+        return true;
+      }
+    }
+    return only === undefined;
+  };
+  return pages.map(({ context, chunks }) =>
+    chunks.map(
+      ({ firstScored, to }) =>
+        firstScored < to && touches(starts[context + firstScored], ends[context + to - 1]),
+    ),
+  );
+}
+
 /** The ids that the backbone reads for rows [from, to): the document separator, then the context's tokens. */
 export function inputsOf(ids: Uint32Array, from: number, to: number, separator: number): Uint32Array {
   const inputs = new Uint32Array(to - from);

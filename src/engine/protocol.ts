@@ -95,6 +95,8 @@ export interface ScoreRequest {
   readonly text: string | readonly SectionText[];
   /** UTF-16 ranges [start, end) on screen, in order of importance; flattened pairs. */
   readonly visible: readonly number[];
+  /** As in `ScoreOptions`. */
+  readonly only: readonly number[] | undefined;
 }
 
 /** Alternatives at tokens of the document's latest score request. */
@@ -206,14 +208,20 @@ export type FromHost =
       readonly device: DeviceInfo;
       readonly degraded?: string;
     }
-  | { readonly type: 'layout'; readonly request: number; readonly layout: TokenLayout }
+  | {
+      readonly type: 'layout';
+      readonly request: number;
+      readonly layout: TokenLayout;
+      /** Tokens that are about to be scored. */
+      readonly wanted: number;
+    }
   | {
       readonly type: 'scores';
       readonly request: number;
       /** Index of the first token. */
       readonly from: number;
       readonly scores: TokenScores;
-      /** Tokens scored so far, of all the document's. */
+      /** Tokens scored so far, of all that are wanted. */
       readonly done: number;
     }
   | { readonly type: 'scored'; readonly request: number; readonly statistics: ScoreStatistics }

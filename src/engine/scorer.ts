@@ -16,6 +16,7 @@ import {
   layOutSection,
   type Page,
   pagesOf,
+  wantedChunks,
 } from './layout';
 import type {
   Alternative,
@@ -53,6 +54,10 @@ interface Job {
   readonly document: string;
   readonly layout: TokenLayout;
   readonly pages: readonly Page[];
+  /** Says of each page's chunks whether they are to be scored. */
+  readonly wanted: readonly boolean[][];
+  /** All of them are. */
+  readonly isWhole: boolean;
   /** Indices of the pages that still lack scores. */
   readonly pending: Set<number>;
   /** Scores as far as they are there. */
@@ -270,7 +275,7 @@ export class Scorer {
 
   /** Makes the job of a text that is laid out, in place of the document's former one, and sends what is known. */
   #begin({ request, sections, done, startedAt, visible }: Preparation): void {
-    const { document } = request;
+    const { document, only } = request;
     this.#drop(document);
     const former = this.#givenUp?.document === document ? this.#givenUp : undefined;
     if (former) {
@@ -279,12 +284,15 @@ export class Scorer {
     const layout = joinSections(done);
     const tokens = layout.ids.length;
     const pages = pagesOf(done, this.network.manifest.separatorTokenId);
+    const wanted = wantedChunks(layout, pages, only);
     const job: Job = {
       request: request.request,
       document,
       layout,
       pages,
-      pending: new Set(pages.keys()),
+      wanted,
+      isWhole: only === undefined,
+      pending: new Set([...pages.keys()].filter((index) => wanted[index].includes(true))),
       scores: {
         nats: new Float32Array(tokens).fill(Number.NaN),
         entropy: new Float32Array(tokens),
@@ -299,8 +307,8 @@ export class Scorer {
       finished: false,
     };
     this.#jobs.set(document, job);
-    this.send({ type: 'layout', request: job.request, layout });
-    if (former && sections.length > 1) {
+    this.send({ type: 'layout', request: job.request, layout, wanted: countWanted(job) });
+    if (former?.isWhole && job.isWhole && sections.length > 1) {
       this.#takeOver(job, former);
     }
     this.#sendCached(job);
@@ -351,8 +359,9 @@ export class Scorer {
     // What is taken over and not sent yet: neighbouring chunks travel together, for a reader that must not be held up.
     let from = page.start;
     let to = from;
-    for (const chunk of page.chunks) {
-      const scores = chunk.firstScored === chunk.to ? undefined : this.#cache.scores(chunk.key);
+    for (const [index, chunk] of page.chunks.entries()) {
+      const isWanted = job.wanted[page.index][index];
+      const scores = isWanted ? this.#cache.scores(chunk.key) : undefined;
       const end = page.context + chunk.to;
       if (scores && this.#take(job, page, chunk, scores)) {
         to = end;
@@ -360,7 +369,7 @@ export class Scorer {
         this.#sendScores(job, from, to);
         from = end;
         to = end;
-        isComplete &&= scores !== undefined;
+        isComplete &&= scores !== undefined || !isWanted;
       }
     }
     this.#sendScores(job, from, to);
@@ -492,7 +501,7 @@ export class Scorer {
     );
   }
 
-  /** Tokens that lack scores, if none of them is on screen; else 0. */
+  /** Tokens of the pages that lack scores, if none of them is on screen; else 0. */
   #waiting(): number {
     let tokens = 0;
     for (const job of this.#jobs.values()) {
@@ -554,7 +563,7 @@ export class Scorer {
   /** The document's latest scoring, if it is complete, as a training reads it; even when a newer one replaces it. */
   #trainingDocument(document: string, score: number): TrainingDocument | undefined {
     const job = this.#jobs.get(document);
-    return job?.request === score && job.finished
+    return job?.request === score && job.finished && job.isWhole
       ? { ids: job.layout.ids, scores: job.scores, hidden: (token) => this.#hiddenBefore(job, token) }
       : undefined;
   }
@@ -742,9 +751,11 @@ export class Scorer {
   async #runNext(job: Job, page: Page): Promise<void> {
     const current = this.#progress;
     const isUnderWay = current?.job === job && current.page === page;
-    const progress = isUnderWay ? current : this.#enter(job, page, page.chunks.length - 1);
+    const wanted = job.wanted[page.index];
+    const last = wanted.lastIndexOf(true);
+    const progress = isUnderWay ? current : this.#enter(job, page, last);
     const chunk = page.chunks[progress.next];
-    const isLast = progress.next === page.chunks.length - 1;
+    const isLast = progress.next === last;
     const inputs = this.#inputs(page, chunk.from, chunk.to);
     // A page that ends here is gone on from when something is typed in it.
     if (!isLast || inputs.length === CHUNK || this.#distance(job, page) === 0) {
@@ -752,7 +763,7 @@ export class Scorer {
     }
     const values = await this.network.run(inputs, progress.past);
     job.tokensRun += inputs.length;
-    if (chunk.firstScored < chunk.to) {
+    if (wanted[progress.next]) {
       await this.#scoreChunk(job, page, chunk, values);
     }
     progress.next++;
@@ -801,7 +812,7 @@ export class Scorer {
   #resume(job: Job, page: Page, needed: number): Progress {
     // Chunks before the first one without scores need no run of their own, only their keys and values.
     const lacking = page.chunks.findIndex(
-      (chunk) => chunk.firstScored < chunk.to && !this.#cache.scores(chunk.key),
+      ({ key }, index) => job.wanted[page.index][index] && !this.#cache.scores(key),
     );
     const most = lacking < 0 ? needed : Math.min(lacking, needed);
     const digests = page.chunks.map((chunk) => chunk.digest);
@@ -930,6 +941,8 @@ export class Scorer {
     const chunk = page.chunks[index];
     const width = this.network.manifest.hidden;
     const isLacking = () => !this.#cache.hidden(chunk.key) || Number.isNaN(job.scores.nats[token]);
+    // What is asked for was perhaps not wanted before.
+    job.wanted[page.index][index] = true;
     let isRun = false;
     while (isLacking() && !isRun) {
       // Tokens are mostly asked for in their order. What comes in between two runs may have led to another page.
@@ -966,6 +979,17 @@ function placeOf({ layout, pages }: Job, offset: number): { page: Page; row: num
   const token = upperBound(layout.ends, offset);
   const page = pages.find(({ end }) => token < end) ?? pages.at(-1);
   return page && { page, row: token - page.context };
+}
+
+/** How many tokens a job is to score. */
+function countWanted({ pages, wanted }: Job): number {
+  let tokens = 0;
+  for (const { index, chunks } of pages) {
+    for (const [at, { firstScored, to }] of chunks.entries()) {
+      tokens += wanted[index][at] ? to - firstScored : 0;
+    }
+  }
+  return tokens;
 }
 
 /** Names a page by what its scores depend on. */

@@ -67,3 +67,19 @@ export function offsetAt(starts: Uint32Array, position: LinePosition): number {
   }
   return starts[position.line] + position.column;
 }
+
+/**
+ * Where some lines of a text are, as flattened UTF-16 ranges [start, end), those that follow one another together; a line break
+ * belongs to the line that it ends.
+ * @param isMeant says so of each line
+ */
+export function rangesOfLines(text: string, isMeant: readonly boolean[]): number[] {
+  const ranges: number[] = [];
+  const starts = lineStarts(text);
+  for (const [line, start] of starts.entries()) {
+    if (isMeant[line] !== (isMeant[line - 1] ?? false)) {
+      ranges.push(start);
+    }
+  }
+  return ranges.length % 2 === 0 ? ranges : [...ranges, text.length];
+}

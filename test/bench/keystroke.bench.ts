@@ -171,7 +171,7 @@ async function openAt(engine: Engine, lines: readonly string[], line: number): P
     }
   });
   try {
-    await engine.score(FILE, lines.join('\n'), visible, listener, seen.signal);
+    await engine.score(FILE, lines.join('\n'), visible, listener, { signal: seen.signal });
   } catch (error) {
     assert.ok(error instanceof CancelledError, String(error));
   }

@@ -215,7 +215,7 @@ async function measureTyping(workbench: Workbench, host: ExtensionHost, text: st
               `${round}\n${text}`,
               [],
               { layout() {}, scores() {} },
-              stop.signal,
+              { signal: stop.signal },
             )
             .catch(() => {});
         }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Outcome, QUICK, surprisal } from '../support/command';
 import { gitEnvironment, hasGit } from '../support/git';
+import { ROOT } from '../support/paths';
 
 describe('surprisal score --since', function () {
   this.timeout(60_000);
@@ -102,6 +103,33 @@ describe('surprisal score --since', function () {
     const { out } = await since('HEAD', ['--by', 'token', '--top', '2']);
     assert.match(out, /^edited:5:1: [\d.]+ bits, .*: “\S+”, expected “/);
     assert.match(out, /^new:1:/m);
+  });
+
+  it('lists of a long file what all of its list has on these lines, with the same numbers', async () => {
+    const lines = (await readFile(join(ROOT, 'src/engine/client.ts'), 'utf8')).split('\n');
+    await start({ long: lines.join('\n') });
+    const changed = [0, 1, 250, 400, lines.length - 2];
+    for (const line of changed) {
+      lines[line] = `  ${line} lines; other = words + "of \\n all";`;
+    }
+    await write('long', lines.join('\n'));
+    for (const words of [
+      ['--top', '1'],
+      ['--by', 'token'],
+    ]) {
+      const { out } = await surprisal(
+        ['score', 'long', '--format', 'list', '--from', '0', ...words, ...QUICK],
+        '',
+        {
+          environment,
+          cwd: root,
+        },
+      );
+      const isChanged = (row: string) => changed.includes(Number(/^long:(\d+):/.exec(row)?.[1]) - 1);
+      const expected = out.split('\n').filter(isChanged);
+      assert.ok(expected.length >= changed.length, out);
+      assert.deepEqual((await since('HEAD', words)).out.trimEnd().split('\n'), expected);
+    }
   });
 
   it('names files relative to the current folder, and looks at the whole work tree from there', async () => {

@@ -15,6 +15,7 @@ const layout = {
 };
 const one = Float32Array.of(1);
 const scores = { nats: one, entropy: one, varentropy: one, rank: Uint32Array.of(1) };
+const onProgress = () => {};
 const alternative = { id: 7, text: 'x', logit: 3, nats: 1 };
 
 /**
@@ -35,7 +36,7 @@ class LosesTheDevice implements Partial<EngineApi> {
 
   async score(document: string, _text: unknown, _visible: unknown, listener: ScoreListener) {
     this.calls.push(`score ${document}`);
-    listener.layout(layout, this.calls.length);
+    listener.layout(layout, this.calls.length, 1);
     listener.scores(0, scores, 1);
     return { seconds: 1, tokensRun: 1, pagesCached: 0, pages: 1 };
   }
@@ -56,7 +57,7 @@ class LosesTheDevice implements Partial<EngineApi> {
 describe('command line: the report of a file', () => {
   it('is made anew when the device is lost before the alternatives are there, and names the one that gave it', async () => {
     const engine = new LosesTheDevice();
-    const report = await scoreFile(engine as unknown as EngineApi, 'a.txt', 'x', 1, () => {});
+    const report = await scoreFile(engine as unknown as EngineApi, 'a.txt', 'x', { top: 1, onProgress });
     assert.deepEqual(engine.calls, ['score a.txt', 'forget a.txt', 'score a.txt', 'forget a.txt']);
     assert.equal(report.device.provider, 'cpu');
     assert.deepEqual(report.tokens[0].top, [{ id: 7, text: 'x', nats: 1 }]);
@@ -65,12 +66,12 @@ describe('command line: the report of a file', () => {
   it('says so when tokens are missing', async () => {
     const engine = new LosesTheDevice();
     engine.score = async (_document, _text, _visible, listener) => {
-      listener.layout(layout, 1);
+      listener.layout(layout, 1, 1);
       return { seconds: 1, tokensRun: 0, pagesCached: 0, pages: 1 };
     };
     await assert.rejects(
-      scoreFile(engine as unknown as EngineApi, 'a.txt', 'x', 0, () => {}),
-      /^Error: only 0 tokens came back/,
+      scoreFile(engine as unknown as EngineApi, 'a.txt', 'x', { top: 0, onProgress }),
+      /^Error: only 0 of 1 tokens came back/,
     );
     assert.deepEqual(engine.calls, ['forget a.txt'], 'nothing is kept for it');
   });

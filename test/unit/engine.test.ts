@@ -223,7 +223,7 @@ describe('engine', function () {
       text,
       [],
       { layout: () => {}, scores: () => controller.abort() },
-      controller.signal,
+      { signal: controller.signal },
     );
     await assert.rejects(aborted, CancelledError);
     assert.ok((await scoreText(created, 'c', 'y = 2\n')).map.complete);

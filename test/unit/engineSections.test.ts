@@ -160,7 +160,7 @@ describe('engine: sections of a large text', function () {
         },
         scores: () => controller.abort(),
       },
-      controller.signal,
+      { signal: controller.signal },
     );
     await assert.rejects(scoring, CancelledError);
     const sections = sectionsOfText(text);

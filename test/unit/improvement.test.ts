@@ -173,7 +173,7 @@ describe('a network that goes over to a faster form', function () {
     function score(request: number, text: string, visible: number[], until: (message: FromHost) => boolean) {
       return new Promise<void>((resolve) => {
         next = (message) => until(message) && resolve();
-        scorer?.score({ type: 'score', request, document: 'a', text, visible });
+        scorer?.score({ type: 'score', request, document: 'a', text, visible, only: undefined });
       });
     }
 

@@ -38,6 +38,8 @@ class Counted {
   /** Runs under way. */
   #running = 0;
   layout: TokenLayout | undefined;
+  /** Tokens that were to be scored. */
+  wanted = 0;
   /** Of the last scoring. */
   readonly sent: Sent[] = [];
   readonly scorer: Scorer;
@@ -77,7 +79,9 @@ class Counted {
         // The client drops what a run under way still has for a text that has changed meanwhile.
         return;
       }
-      this.layout = message.type === 'layout' ? message.layout : this.layout;
+      if (message.type === 'layout') {
+        ({ layout: this.layout, wanted: this.wanted } = message);
+      }
       if (message.type === 'scores') {
         this.sent.push({ from: message.from, nats: message.scores.nats, run: this.run - this.#before });
       }
@@ -87,18 +91,18 @@ class Counted {
     this.scorer = new Scorer(counted, tokenizer, send, fail, new ResultCache(limits));
   }
 
-  async score(text: string, visible: readonly number[], document = 'a'): Promise<void> {
+  async score(...request: Parameters<Counted['begin']>): Promise<void> {
     const scored = this.said('scored');
-    this.begin(text, visible, document);
+    this.begin(...request);
     await scored;
   }
 
-  /** Hands a document over. */
-  begin(text: string, visible: readonly number[], document = 'a'): void {
+  /** Hands a document over. @param only the ranges that are to be scored, if not all */
+  begin(text: string, visible: readonly number[], document = 'a', only?: readonly number[]): void {
     this.#score = ++this.#requests;
     this.#before = this.run;
     this.sent.length = 0;
-    this.scorer.score({ type: 'score', request: this.#score, document, text, visible });
+    this.scorer.score({ type: 'score', request: this.#score, document, text, visible, only });
   }
 
   /** Tells where the cursor is, and what is on screen. */
@@ -535,5 +539,73 @@ describe('scorer', function () {
     // The keys and values of the first text are still there.
     await counted.score(`${one.slice(0, -40)}x${one.slice(-40)}`, [0, one.length]);
     assert.ok(counted.sent.at(-1)!.run <= CHUNK + AT_CHANGE, `${counted.sent.at(-1)?.run} tokens`);
+  });
+
+  it('scores what touches some ranges, as it is scored in all of the text, and runs nothing behind that', async () => {
+    const whole = scorer(100_000);
+    await whole.score(text, []);
+    const { ids, starts, ends, pageStarts, pageContexts } = whole.layout ?? assert.fail('no layout');
+    const nats = whole.nats();
+    /** The tokens of each page from its context's first to the end of the last chunk that is needed. */
+    const needed = (touched: readonly number[]) =>
+      Array.from(pageStarts, (start, page) => {
+        const end = pageStarts[page + 1] ?? ids.length;
+        const last = touched.findLast((token) => token >= start && token < end);
+        const rows = last === undefined ? 0 : last + 1 - pageContexts[page];
+        return Math.min(Math.ceil(rows / CHUNK) * CHUNK, end - pageContexts[page]);
+      }).reduce((sum, rows) => sum + rows, 0);
+    const range = fc
+      .tuple(fc.noBias(fc.nat(text.length)), fc.constantFrom(0, 1, 80, 2000))
+      .map(([start, length]) => [start, start + length]);
+    const steps = fc.array(
+      fc.record({ ranges: fc.array(range, { maxLength: 3 }), token: fc.noBias(fc.nat(ids.length - 1)) }),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(100_000, CHUNK), steps, async (kept, asked) => {
+        const counted = scorer(kept);
+        for (const [step, { ranges, token }] of asked.entries()) {
+          const { run, scored } = counted;
+          await counted.score(text, [], 'a', ranges.flat());
+          const isTouched = (at: number) =>
+            ranges.some(([from, to]) => from < to && starts[at] < to && ends[at] > from);
+          const touched = Array.from(ids.keys()).filter(isTouched);
+          const found = counted.nats();
+          const known = Array.from(ids.keys()).filter((at) => !Number.isNaN(found[at]));
+          assert.deepEqual(
+            known.filter((at) => found[at] !== nats[at]),
+            [],
+          );
+          assert.deepEqual(
+            touched.filter((at) => Number.isNaN(found[at])),
+            [],
+          );
+          assert.equal(counted.wanted, known.length);
+          assert.ok(known.length <= touched.length + ranges.length * 2 * CHUNK);
+          if (step === 0) {
+            assert.deepEqual([counted.run - run, counted.scored - scored], [needed(touched), known.length]);
+          } else {
+            assert.ok(counted.run - run <= needed(touched));
+          }
+          assert.deepEqual(await counted.distribution(token), await whole.distribution(token));
+        }
+        await counted.score(text, []);
+        assert.deepEqual(counted.nats(), nats);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('trains on no text of which places are scored', async () => {
+    const counted = scorer(CHUNK);
+    await counted.score(text, [], 'a', [0, 4000]);
+    assert.equal((await counted.train().begun).type, 'cancelled');
+    await counted.score(text, [], 'a');
+    const { request, begun } = counted.train();
+    assert.equal((await begun).type, 'training');
+    counted.scorer.cancel(request);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { lineAt, lineStarts, offsetAt, positionAt } from '../../src/text/lines';
+import { lineAt, lineStarts, offsetAt, positionAt, rangesOfLines } from '../../src/text/lines';
 import { tokenRanges, utf8Bytes, utf8Length } from '../../src/text/utf8';
 import { makeVisible, makeVisibleWithin, quoteVisible } from '../../src/text/visible';
 
@@ -183,6 +183,15 @@ describe('text: lines', () => {
     assert.deepEqual(positionAt(starts, 5), { line: 1, column: 1 });
     assert.throws(() => lineAt(starts, -1), RangeError);
     assert.throws(() => offsetAt(starts, { line: 3, column: 0 }), RangeError);
+  });
+
+  it('have ranges, neighbours one of them', () => {
+    const text = 'ab\r\ncd\n\nef';
+    assert.deepEqual(rangesOfLines(text, [false, false, false, false]), []);
+    assert.deepEqual(rangesOfLines(text, [true, true, true, true]), [0, 10]);
+    assert.deepEqual(rangesOfLines(text, [true, false, true, true]), [0, 4, 7, 10]);
+    assert.deepEqual(rangesOfLines(text, [false, true, false, false]), [4, 7]);
+    assert.deepEqual(rangesOfLines('a\n', [false, true]), [2, 2]);
   });
 
   it('position and offset are inverse', () => {

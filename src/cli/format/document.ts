@@ -39,7 +39,9 @@ export function unitsOf({ tokens }: Pick<Report, 'tokens'>, by: Grouping = 'toke
     while (
       last + 1 < tokens.length &&
       (tokens[last + 1].start < end ||
-        (by === 'word' && isInsideWord(tokens[last].text, tokens[last + 1].text)))
+        (by === 'word' &&
+          tokens[last + 1].start === end &&
+          isInsideWord(tokens[last].text, tokens[last + 1].text)))
     ) {
       last++;
       end = Math.max(end, tokens[last].end);

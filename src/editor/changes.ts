@@ -1,0 +1,387 @@
+/** Has read what has changed since a commit, in all files of the window's work trees. */
+import { realpath } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import * as vscode from 'vscode';
+import { CancelledError, type EngineApi, reasonOf } from '../engine/api';
+import { gatherScores } from '../engine/gather';
+import { linesChangedSince } from '../git/changes';
+import { type ChangedFile, WorkTree } from '../git/workTree';
+import type { LossMap } from '../loss/lossMap';
+import { formatCount } from '../loss/units';
+import { messageOf } from '../model/errors';
+import { isGenerated } from '../text/generated';
+import { rangesOfLines } from '../text/lines';
+import { SECTION_LIMITS } from '../text/sections';
+import type { CurrentEditor } from './current';
+import type { Log } from './log';
+import { showError, showInformation } from './notices';
+
+const t = vscode.l10n.t;
+
+/** A work tree, and where the window has it: its folder may be a link. */
+interface Place {
+  readonly tree: WorkTree;
+  readonly folder: string;
+}
+
+/** The files of a work tree that have changed since a commit. */
+interface Changes extends Place {
+  readonly commit: string;
+  readonly files: readonly ChangedFile[];
+}
+
+/** What somebody may want to look at. */
+export interface Since {
+  /** Says since when, behind "Nothing has changed". */
+  readonly label: string;
+  readonly changes: readonly Changes[];
+  /** Number of files. */
+  readonly count: number;
+}
+
+/** A text whose changed lines have their scores. */
+export interface ChangedText {
+  readonly document: vscode.TextDocument;
+  readonly text: string;
+  /** Says of each line whether it has changed. */
+  readonly isChanged: readonly boolean[];
+  /** Of all tokens on lines that have changed, and of some around them. */
+  readonly losses: LossMap;
+  /** The work tree that it is in. */
+  readonly tree: WorkTree;
+  /**
+   * What the model expected in a token's place, the most probable first; nothing where that cannot be had.
+   * @param count how much of that
+   */
+  expectedBefore(token: number, count: number): Promise<readonly string[]>;
+}
+
+/** What becomes of the texts that are read. */
+export interface ChangeListener<T> {
+  /** A file is looked at. @param name relative to its work tree */
+  begin(name: string, number: number): void;
+  /** Makes something of a text. It is called again where the text is edited meanwhile. */
+  find(changed: ChangedText): Promise<T>;
+  /** Takes over what was made of a document's present text. */
+  take(document: vscode.TextDocument, found: T): void;
+}
+
+/** How much was read. */
+export interface ReadChanges {
+  /** Files with lines that have changed. */
+  readonly files: number;
+  readonly lines: number;
+  /** Files that no person writes, that are no text, or that are too large. */
+  readonly leftOut: number;
+}
+
+/** A file that is looked at. */
+interface Candidate {
+  readonly tree: WorkTree;
+  readonly commit: string;
+  readonly file: ChangedFile;
+  /** Where the window has it. */
+  readonly path: string;
+}
+
+/** Reads for one command at a time. */
+export class ChangeReader implements vscode.Disposable {
+  readonly #engine: EngineApi;
+  readonly #current: CurrentEditor;
+  readonly #log: Log;
+  #running: AbortController | undefined;
+  /** How many were read. */
+  #files = 0;
+
+  constructor(engine: EngineApi, current: CurrentEditor, log: Log) {
+    this.#engine = engine;
+    this.#current = current;
+    this.#log = log;
+  }
+
+  /** Whether something is being read. */
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /**
+   * Does what a command is about, in place of what another one does. What goes wrong is told.
+   * @param work ends by {@link CancelledError} where the controller, which it may use itself, says so
+   * @returns what comes of it; undefined where nothing does
+   */
+  async run<T>(work: (controller: AbortController) => Promise<T>): Promise<T | undefined> {
+    this.dispose();
+    const controller = new AbortController();
+    this.#running = controller;
+    try {
+      return await work(controller);
+    } catch (error) {
+      if (!(error instanceof CancelledError)) {
+        const reason = reasonOf(error);
+        this.#log.error(reason);
+        void showError(reason);
+      }
+      return undefined;
+    } finally {
+      if (this.#running === controller) {
+        this.#running = undefined;
+      }
+    }
+  }
+
+  dispose(): void {
+    this.#running?.abort();
+  }
+
+  /**
+   * Asks git what has changed, and the user since when, if there is a choice.
+   * @param title of that question
+   * @returns undefined where there is nothing, which is told, or where the user wants nothing
+   * @throws GitError
+   */
+  async choose(title: string): Promise<Since | undefined> {
+    if (!vscode.workspace.isTrusted) {
+      void showInformation(t('What has changed is asked of git, which a workspace has to be trusted for.'));
+      return undefined;
+    }
+    const places = await this.#places();
+    if (places.length === 0) {
+      void showInformation(
+        t('There is no git repository here: neither in the folders of this window, nor around the file.'),
+      );
+      return undefined;
+    }
+    return chosen(title, await choicesOf(places));
+  }
+
+  /**
+   * Has the lines scored that have changed, file after file.
+   * @throws GitError | EngineError | CancelledError
+   */
+  async read<T>({ changes }: Since, listener: ChangeListener<T>, signal: AbortSignal): Promise<ReadChanges> {
+    const sum = { files: 0, lines: 0, leftOut: 0 };
+    let number = 0;
+    for (const { tree, folder, commit, files } of changes) {
+      for (const file of files) {
+        const name = relative(tree.root, file.path);
+        listener.begin(name, ++number);
+        const read = await this.#readFile({ tree, commit, file, path: join(folder, name) }, listener, signal);
+        if (read === undefined) {
+          sum.leftOut++;
+        } else if (read > 0) {
+          sum.files++;
+          sum.lines += read;
+        }
+      }
+    }
+    return sum;
+  }
+
+  /** The work trees of the window's folders, and of the current file. */
+  async #places(): Promise<Place[]> {
+    const document = this.#current.editor?.document.uri;
+    const folders = [
+      ...(vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri),
+      ...(document ? [vscode.Uri.joinPath(document, '..')] : []),
+    ];
+    const git = gitProgram();
+    const places = new Map<string, Place>();
+    for (const { scheme, fsPath } of folders) {
+      const tree = scheme === 'file' ? await WorkTree.containing(fsPath, git) : undefined;
+      if (tree && !places.has(tree.root)) {
+        const folder = join(fsPath, relative(await realpath(fsPath), tree.root));
+        places.set(tree.root, { tree, folder });
+      }
+    }
+    return [...places.values()];
+  }
+
+  /** @returns how many of its lines have changed; undefined where the file is left out */
+  async #readFile<T>(
+    { tree, commit, file, path }: Candidate,
+    listener: ChangeListener<T>,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    // Nothing that another command has left under way is meant.
+    const name = `changes ${++this.#files}: ${path}`;
+    let document = await documentOf(path);
+    // Again, if it is edited meanwhile.
+    for (let found: T | undefined; document; ) {
+      const text = document.getText();
+      const isChanged = await linesChangedSince(tree, commit, file, text);
+      const lines = isChanged.filter(Boolean).length;
+      if (signal.aborted) {
+        throw new CancelledError();
+      }
+      if (lines > 0) {
+        try {
+          let score = 0;
+          const only = rangesOfLines(text, isChanged);
+          const begin = (id: number) => {
+            score = id;
+          };
+          const { losses } = await gatherScores(this.#engine, name, text, { begin }, { signal, only });
+          const expectedBefore = (token: number, count: number) =>
+            this.#expectedBefore(name, score, token, count, signal);
+          found = await listener.find({ document, text, isChanged, losses, tree, expectedBefore });
+        } finally {
+          this.#engine.forget(name);
+        }
+      }
+      // VS Code closes what nobody looks at after some minutes.
+      document = await documentOf(path);
+      if (document?.getText() === text) {
+        if (found !== undefined) {
+          listener.take(document, found);
+        }
+        return lines;
+      }
+    }
+    return undefined;
+  }
+
+  async #expectedBefore(
+    name: string,
+    score: number,
+    token: number,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    if (signal.aborted) {
+      throw new CancelledError();
+    }
+    try {
+      const [distribution] = await this.#engine.distributions(name, score, [token], count);
+      return distribution.top.map(({ text }) => text);
+    } catch (error) {
+      this.#log.debug(`suggestions: ${messageOf(error)}`);
+      return [];
+    }
+  }
+}
+
+/** How much was read, and since when: "5 lines of 2 files that have changed since …". */
+export function readText({ files, lines }: ReadChanges, { label }: Since): string {
+  return t(
+    '{0} of {1} that have changed {2}',
+    counted(lines, t('line'), t('lines')),
+    counted(files, t('file'), t('files')),
+    label,
+  );
+}
+
+/** Says what was left out, in a sentence behind another one; nothing where nothing was. */
+export function leftOutText({ leftOut }: ReadChanges): string {
+  return leftOut === 0
+    ? ''
+    : ` ${t('{0} left out, as no text, too large, or written by a program.', counted(leftOut, t('file was'), t('files were')))}`;
+}
+
+/** The program that VS Code's own git support runs. */
+function gitProgram(): string | undefined {
+  const git = vscode.extensions.getExtension('vscode.git');
+  const exported = git?.isActive ? git.exports : undefined;
+  const path: unknown = exported?.enabled ? exported.getAPI(1)?.git?.path : undefined;
+  return typeof path === 'string' ? path : undefined;
+}
+
+/** The text of a file that a person may have written; undefined of others. */
+async function documentOf(path: string): Promise<vscode.TextDocument | undefined> {
+  if (isGenerated(path)) {
+    return undefined;
+  }
+  try {
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
+    return document.getText().length <= SECTION_LIMITS.large ? document : undefined;
+  } catch {
+    // It is no text, or gone meanwhile.
+    return undefined;
+  }
+}
+
+/** Since when one may look: the last commit, and since the main branch was left where that is another one. */
+async function choicesOf(places: readonly Place[]): Promise<Since[]> {
+  const sinceCommit: Changes[] = [];
+  const sinceBranch: Changes[] = [];
+  const branches = new Set<string>();
+  for (const place of places) {
+    const { tree } = place;
+    const head = await tree.baseOf('HEAD');
+    const atCommit = await changesOf(place, head);
+    sinceCommit.push(atCommit);
+    const branch = await tree.mainBranch();
+    const base = branch === undefined ? head : await tree.baseOf(branch).catch(() => head);
+    if (branch !== undefined && base !== head) {
+      branches.add(branch);
+      sinceBranch.push(await changesOf(place, base));
+    } else {
+      sinceBranch.push(atCommit);
+    }
+  }
+  return [
+    { label: t('since the last commit'), ...counts(sinceCommit) },
+    ...(branches.size > 0
+      ? [{ label: t('since {0} was left', [...branches].join(', ')), ...counts(sinceBranch) }]
+      : []),
+  ];
+}
+
+/** Files on disk, and those with text that is not saved. */
+async function changesOf(place: Place, commit: string): Promise<Changes> {
+  const { tree, folder } = place;
+  const files = await tree.changedSince(commit);
+  const known = new Set(files.map(({ path }) => path));
+  for (const { isDirty, uri } of vscode.workspace.textDocuments) {
+    const inTree = relative(folder, uri.fsPath);
+    const file = { path: join(tree.root, inTree), before: inTree.split(sep).join('/') };
+    if (
+      isDirty &&
+      uri.scheme === 'file' &&
+      !known.has(file.path) &&
+      (await isIn(tree, commit, file.before))
+    ) {
+      files.push(file);
+    }
+  }
+  return { ...place, commit, files };
+}
+
+/** Whether a commit has a file. */
+async function isIn(tree: WorkTree, commit: string, name: string): Promise<boolean> {
+  try {
+    await tree.textAt(commit, name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function counts(changes: readonly Changes[]): Pick<Since, 'changes' | 'count'> {
+  return { changes, count: changes.reduce((sum, { files }) => sum + files.length, 0) };
+}
+
+/** The one with files; the one that the user chooses where there are several; undefined where there is none. */
+async function chosen(title: string, choices: readonly Since[]): Promise<Since | undefined> {
+  const some = choices.filter(({ count }) => count > 0);
+  if (some.length === 0) {
+    void showInformation(t('Nothing has changed {0}.', choices.at(-1)!.label));
+  }
+  if (some.length < 2) {
+    return some[0];
+  }
+  const items = some.map((since) => ({
+    label: since.label[0].toUpperCase() + since.label.slice(1),
+    description: counted(since.count, t('file'), t('files')),
+    since,
+  }));
+  const item = await vscode.window.showQuickPick(items, {
+    title,
+    placeHolder: t('Since when'),
+  });
+  return item?.since;
+}
+
+/** A number of things. */
+export function counted(count: number, one: string, many: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
