@@ -1,8 +1,6 @@
 /** The extension's entry: wires the rooms, nothing else. */
 import * as vscode from 'vscode';
 import { Api, type SurprisalApi } from './editor/api';
-import { ChangedTypos } from './editor/changedTypos';
-import { ChangeReader } from './editor/changes';
 import { ModelChoice } from './editor/chooseModel';
 import { registerCommands } from './editor/commands';
 import { ModelComparison } from './editor/comparison';
@@ -18,14 +16,16 @@ import { COMMANDS, CONTEXTS } from './editor/keys';
 import { LegendView } from './editor/legend';
 import { Log } from './editor/log';
 import { Menu } from './editor/menu';
+import { MistakeMarks } from './editor/mistakeMarks';
+import { MistakeSearch } from './editor/mistakeSearch';
 import { Navigator } from './editor/navigate';
 import { EditorPanelSource } from './editor/panelSource';
+import { TextReader } from './editor/reading';
 import { DocumentScores } from './editor/scores';
 import { StatusBar } from './editor/statusBar';
 import { SurpriseList } from './editor/surpriseList';
 import { HeatmapSwitch } from './editor/switch';
 import { Trainings } from './editor/trainings';
-import { TypoMarks } from './editor/typoMarks';
 import { WholeProgress } from './editor/wholeProgress';
 import type { EngineSettings } from './engine/api';
 import { Engine } from './engine/client';
@@ -83,12 +83,12 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
     log,
   );
   comparison = comparing;
-  const changes = new ChangeReader(started, current, log);
-  const isBusy = () => scores.isWanted || trainings.isRunning || comparing.isRunning || changes.isRunning;
+  const reader = new TextReader(started, current, log);
+  const isBusy = () => scores.isWanted || trainings.isRunning || comparing.isRunning || reader.isRunning;
   const idleStop = new IdleStop(started, isBusy);
-  const typoMarks = new TypoMarks();
-  const changedTypos = new ChangedTypos(changes, typoMarks);
-  const menu = new Menu(scores, started, heatmap, current, statusBar, comparing, typoMarks);
+  const mistakeMarks = new MistakeMarks();
+  const mistakeSearch = new MistakeSearch(reader, current, mistakeMarks);
+  const menu = new Menu(scores, started, heatmap, current, statusBar, comparing, mistakeMarks);
   const surprises = new SurpriseList(scores, current);
   const navigator = new Navigator(scores, current);
   const api = new Api(scores, drawing, trainings, panels);
@@ -105,8 +105,8 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       legend,
       menu,
       surprises,
-      changedTypos,
-      typoMarks,
+      mistakeSearch,
+      mistakeMarks,
       navigator,
       log,
     }),
@@ -126,8 +126,8 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       downloads,
       legend,
       surprises,
-      changes,
-      typoMarks,
+      reader,
+      mistakeMarks,
       navigator,
       wholeProgress,
       statusBar,

@@ -3,7 +3,6 @@ import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import { messageOf } from '../model/errors';
 import type { ExplainerPanels } from '../panel/panels';
-import type { ChangedTypos } from './changedTypos';
 import type { ModelChoice } from './chooseModel';
 import type { ModelComparison } from './comparison';
 import type { CurrentEditor } from './current';
@@ -11,12 +10,13 @@ import { COMMANDS } from './keys';
 import type { LegendView } from './legend';
 import type { Log } from './log';
 import type { Menu } from './menu';
+import type { MistakeMarks } from './mistakeMarks';
+import type { MistakeSearch } from './mistakeSearch';
 import type { Navigator } from './navigate';
 import { moveCursor } from './reveal';
 import { openSample } from './sample';
 import type { SurpriseList } from './surpriseList';
 import type { HeatmapSwitch } from './switch';
-import type { TypoMarks } from './typoMarks';
 
 /** What the commands act on. */
 export interface CommandTargets {
@@ -31,8 +31,8 @@ export interface CommandTargets {
   readonly legend: LegendView;
   readonly menu: Menu;
   readonly surprises: SurpriseList;
-  readonly changedTypos: ChangedTypos;
-  readonly typoMarks: TypoMarks;
+  readonly mistakeSearch: MistakeSearch;
+  readonly mistakeMarks: MistakeMarks;
   readonly navigator: Navigator;
   readonly log: Log;
 }
@@ -40,7 +40,7 @@ export interface CommandTargets {
 /** Registers all commands. */
 export function registerCommands(targets: CommandTargets): vscode.Disposable {
   const { extension, engine, heatmap, models, comparison, panels, legend, menu, surprises } = targets;
-  const { changedTypos, typoMarks, navigator, log } = targets;
+  const { mistakeSearch, mistakeMarks, navigator, log } = targets;
   const handlers: Record<string, (...parameters: never[]) => unknown> = {
     [COMMANDS.toggleHeatmap]: () => heatmap.turn(!heatmap.on),
     [COMMANDS.turnOffHeatmap]: () => heatmap.turn(false),
@@ -59,9 +59,10 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.showSurprises]: () => surprises.show('word'),
     [COMMANDS.showTypos]: () => surprises.show('typo'),
     [COMMANDS.showTokens]: () => surprises.show('token'),
-    [COMMANDS.findTypos]: () => changedTypos.find(),
-    [COMMANDS.clearTypos]: () => typoMarks.clear(),
-    [COMMANDS.dismissTypo]: (word: string) => typoMarks.dismiss(word),
+    [COMMANDS.findMistakesInDocument]: () => mistakeSearch.findInDocument(),
+    [COMMANDS.findMistakesInChanges]: () => mistakeSearch.findInChanges(),
+    [COMMANDS.clearMistakes]: () => mistakeMarks.clear(),
+    [COMMANDS.dismissMistake]: (key: string) => mistakeMarks.dismiss(key),
     [COMMANDS.nextSurprise]: () => navigator.go('next'),
     [COMMANDS.previousSurprise]: () => navigator.go('previous'),
     [COMMANDS.restartEngine]: () =>

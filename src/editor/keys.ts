@@ -89,9 +89,10 @@ export const COMMANDS = {
   showSurprises: 'surprisal.showSurprises',
   showTypos: 'surprisal.showTypos',
   showTokens: 'surprisal.showTokens',
-  findTypos: 'surprisal.findTypos',
-  clearTypos: 'surprisal.clearTypos',
-  dismissTypo: 'surprisal.dismissTypo',
+  findMistakesInDocument: 'surprisal.findMistakesInDocument',
+  findMistakesInChanges: 'surprisal.findMistakesInChanges',
+  clearMistakes: 'surprisal.clearMistakes',
+  dismissMistake: 'surprisal.dismissMistake',
   nextSurprise: 'surprisal.nextSurprise',
   previousSurprise: 'surprisal.previousSurprise',
   restartEngine: 'surprisal.restartEngine',
@@ -104,8 +105,8 @@ export const CONTEXTS = {
   heatmapOn: 'surprisal.heatmapOn',
   /** The active editor shows by how much another model differs. */
   hasComparison: 'surprisal.hasComparison',
-  /** Likely typos in what has changed are shown. */
-  hasTypos: 'surprisal.hasTypos',
+  /** Likely mistakes in what has changed are shown. */
+  hasMistakes: 'surprisal.hasMistakes',
   /** There is an explainer panel to pin; the active one, if one is active. */
   canPinPanel: 'surprisal.canPinPanel',
   /** There is one to release. */

@@ -10,11 +10,11 @@ import { comparisonSentence } from './comparisonText';
 import { setting, writeSetting } from './configuration';
 import type { CurrentEditor } from './current';
 import { COMMANDS, SECTION } from './keys';
+import type { MistakeMarks } from './mistakeMarks';
 import type { DocumentScores } from './scores';
 import type { StatusBar } from './statusBar';
 import { describeDevice, describeStatistics } from './statusText';
 import type { HeatmapSwitch } from './switch';
-import type { TypoMarks } from './typoMarks';
 
 const t = vscode.l10n.t;
 
@@ -30,7 +30,7 @@ export class Menu {
   readonly #current: CurrentEditor;
   readonly #statusBar: StatusBar;
   readonly #comparison: ModelComparison;
-  readonly #marks: TypoMarks;
+  readonly #marks: MistakeMarks;
 
   constructor(
     scores: DocumentScores,
@@ -39,7 +39,7 @@ export class Menu {
     current: CurrentEditor,
     statusBar: StatusBar,
     comparison: ModelComparison,
-    marks: TypoMarks,
+    marks: MistakeMarks,
   ) {
     this.#scores = scores;
     this.#engine = engine;
@@ -94,16 +94,21 @@ export class Menu {
         COMMANDS.showTypos,
       ),
       command(
-        t('$(git-compare) Find Likely Typos in Changes'),
+        t('$(checklist) Find Likely Mistakes in Document'),
+        t('Misspelt words, and wrong ones, on the selected lines or on all'),
+        COMMANDS.findMistakesInDocument,
+      ),
+      command(
+        t('$(git-compare) Find Likely Mistakes in Changes'),
         t('In all files, on the lines that have changed since the last commit, or on the branch'),
-        COMMANDS.findTypos,
+        COMMANDS.findMistakesInChanges,
       ),
       ...(this.#marks.any
         ? [
             command(
-              t('$(clear-all) Clear Likely Typos'),
+              t('$(clear-all) Clear Likely Mistakes'),
               t('Take them away from the Problems view'),
-              COMMANDS.clearTypos,
+              COMMANDS.clearMistakes,
             ),
           ]
         : []),

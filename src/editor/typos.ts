@@ -1,7 +1,6 @@
-/** Likely typos in a text, and what becomes of them when it is edited. No vscode import. */
+/** Likely typos in a text. No vscode import. */
 import type { LossMap } from '../loss/lossMap';
-import { isInsideWord, type WordParts, type WordRange, wordAround } from '../text/words';
-import type { TextChange } from './carry';
+import { type WordParts, type WordRange, wordAround } from '../text/words';
 import { isLikelyTypo, mostSurprisingUnits, wordsIn } from './surprises';
 
 /** A word that is likely misspelt. */
@@ -51,31 +50,4 @@ export function typosIn(
     },
   });
   return units.map((unit) => ({ ...found(unit)!, nats: unit.nats, token: unit.first }));
-}
-
-/**
- * Where typos are after edits; without those that an edit has touched.
- * @param changes of the text that the ranges are of, none of them within another one
- * @param text the text after them
- */
-export function movedTypos<T extends Typo>(
-  typos: readonly T[],
-  changes: readonly TextChange[],
-  text: string,
-): T[] {
-  return typos.flatMap((typo) => {
-    let moved = 0;
-    for (const { rangeOffset, rangeLength, text: added } of changes) {
-      if (rangeOffset + rangeLength <= typo.start) {
-        moved += added.length - rangeLength;
-      } else if (rangeOffset < typo.end) {
-        return [];
-      }
-    }
-    const [start, end] = [typo.start + moved, typo.end + moved];
-    const isWhole = [start, end].every(
-      (at) => !isInsideWord(text.slice(Math.max(0, at - 2), at), text.slice(at, at + 2)),
-    );
-    return isWhole && text.slice(start, end) === typo.word ? [{ ...typo, start, end }] : [];
-  });
 }

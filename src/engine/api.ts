@@ -8,6 +8,7 @@ import type {
   Distribution,
   EngineProblem,
   EngineState,
+  Replacement,
   ScoreStatistics,
   TrainingResult,
   TrainingTokens,
@@ -145,6 +146,23 @@ export interface EngineApi extends Subscription {
     top: number,
     logits?: boolean,
   ): Promise<readonly Distribution[]>;
+  /**
+   * What it would cost to write something else in a place of the document's latest scoring, and what is there now, each with
+   * tokens behind it: a word that is wrong is improbable before, and makes improbable what follows.
+   * @param score what {@link ScoreListener.layout} was given
+   * @param place indices of the first and the last token that are replaced, of one page
+   * @param texts with the white space that the tokens have
+   * @param behind number of the tokens behind them that count, too; less where the page ends
+   * @returns what is there first; then the texts in their order, but those that the page has no room for
+   * @throws EngineError | CancelledError (the document was scored anew or forgotten meanwhile)
+   */
+  replacements(
+    document: string,
+    score: number,
+    place: readonly [first: number, last: number],
+    texts: readonly string[],
+    behind: number,
+  ): Promise<readonly Replacement[]>;
   /**
    * Trains an adapter of the output layer on a document's tokens (see `TrainingOptions`), between the editor's
    * requests. The model stays as it is. A newer call, for whatever document, cancels an older one.

@@ -23,6 +23,7 @@ import {
   type EngineState,
   type ExecutionProvider,
   type FromHost,
+  type Replacement,
   type ScoreRequest,
   type ScoreStatistics,
   type ToHost,
@@ -78,6 +79,12 @@ interface PendingDistribution {
   reject(error: Error): void;
 }
 
+interface PendingReplacement {
+  readonly kind: 'replacement';
+  resolve(replacements: readonly Replacement[]): void;
+  reject(error: Error): void;
+}
+
 interface PendingTraining {
   readonly kind: 'training';
   readonly listener: TrainingListener;
@@ -86,7 +93,7 @@ interface PendingTraining {
   reject(error: Error): void;
 }
 
-type Pending = PendingScore | PendingDistribution | PendingTraining;
+type Pending = PendingScore | PendingDistribution | PendingReplacement | PendingTraining;
 
 interface Waiter {
   resolve(state: Ready): void;
@@ -221,6 +228,23 @@ export class Engine implements EngineApi {
     return new Promise((resolve, reject) => {
       this.#pending.set(request, { kind: 'distribution', resolve, reject });
       this.#post({ type: 'distribution', request, score, document, tokens, top, logits });
+    });
+  }
+
+  replacements(
+    document: string,
+    score: number,
+    [first, last]: readonly [first: number, last: number],
+    texts: readonly string[],
+    behind: number,
+  ): Promise<readonly Replacement[]> {
+    if (this.#state.kind !== 'ready') {
+      return Promise.reject(new CancelledError());
+    }
+    const request = this.#nextRequest++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(request, { kind: 'replacement', resolve, reject });
+      this.#post({ type: 'replacement', request, score, document, first, last, texts, behind });
     });
   }
 
@@ -572,6 +596,13 @@ export class Engine implements EngineApi {
         const pending = this.#settle(message.request);
         if (pending?.kind === 'distribution') {
           pending.resolve(message.distributions);
+        }
+        break;
+      }
+      case 'replacements': {
+        const pending = this.#settle(message.request);
+        if (pending?.kind === 'replacement') {
+          pending.resolve(message.replacements);
         }
         break;
       }

@@ -75,6 +75,7 @@ class Host {
         this.#whenLoaded(message.request, (scorer) => scorer.score(message));
         break;
       case 'distribution':
+      case 'replacement':
         this.#whenLoaded(message.request, (scorer) => scorer.ask(message));
         break;
       case 'train':

@@ -114,6 +114,22 @@ export interface DistributionRequest {
   readonly logits: boolean;
 }
 
+/** What it would cost to write something in place of tokens of the document's latest score request. */
+export interface ReplacementRequest {
+  readonly type: 'replacement';
+  readonly request: number;
+  /** The request number of the `score` whose tokens are meant. */
+  readonly score: number;
+  readonly document: string;
+  /** Index of the first and of the last token that is replaced. */
+  readonly first: number;
+  readonly last: number;
+  /** What is written there instead, each for itself. */
+  readonly texts: readonly string[];
+  /** How many of the tokens behind them count, too, at most. */
+  readonly behind: number;
+}
+
 /** Trains an adapter on a scored document; a newer request cancels an older one. */
 export interface TrainRequest {
   readonly type: 'train';
@@ -140,6 +156,7 @@ export type ToHost =
   | LoadRequest
   | ScoreRequest
   | DistributionRequest
+  | ReplacementRequest
   | TrainRequest
   /** Answered by `trained`, or by `cancelled` when there is no point yet. */
   | { readonly type: 'stopTraining'; readonly request: number }
@@ -177,6 +194,16 @@ export interface Distribution {
   readonly top: readonly Alternative[];
   /** [vocabulary] raw logits, when asked for. */
   readonly logits?: Float32Array;
+}
+
+/** What it costs to write a text in a place, in nats. */
+export interface Replacement {
+  /** Undefined for what is there. */
+  readonly text: string | undefined;
+  /** The surprisals of its tokens. */
+  readonly nats: Float32Array;
+  /** Those of the tokens behind it. */
+  readonly behind: Float32Array;
 }
 
 /** How many tokens a training uses. */
@@ -229,6 +256,11 @@ export type FromHost =
       readonly type: 'distributions';
       readonly request: number;
       readonly distributions: readonly Distribution[];
+    }
+  | {
+      readonly type: 'replacements';
+      readonly request: number;
+      readonly replacements: readonly Replacement[];
     }
   | {
       readonly type: 'training';

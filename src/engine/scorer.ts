@@ -23,6 +23,8 @@ import type {
   Distribution,
   DistributionRequest,
   FromHost,
+  Replacement,
+  ReplacementRequest,
   ScoreRequest,
   TrainRequest,
   VisibleMessage,
@@ -106,7 +108,7 @@ export class Scorer {
   readonly #preparations = new Map<string, Preparation>();
   /** The job that was given up last: the next one of its document takes over what it had. */
   #givenUp: Job | undefined;
-  readonly #questions: DistributionRequest[] = [];
+  readonly #questions: (DistributionRequest | ReplacementRequest)[] = [];
   /** Where something is likely to be typed next, until its page is read up to there. */
   #cursor: { readonly document: string; readonly offset: number } | undefined;
   #progress: Progress | undefined;
@@ -156,8 +158,8 @@ export class Scorer {
     this.#cache.resize(cacheLimits(megabytes));
   }
 
-  /** Asks for distributions; answered before any further scoring. */
-  ask(request: DistributionRequest): void {
+  /** Asks for distributions, or about replacements; answered before any further scoring. */
+  ask(request: DistributionRequest | ReplacementRequest): void {
     this.#questions.push(request);
     void this.#pump();
   }
@@ -484,7 +486,8 @@ export class Scorer {
   async #work(): Promise<boolean> {
     const question = this.#questions.shift();
     if (question) {
-      await this.#answer(question).catch((error) => this.problem(question.request, error));
+      const answer = question.type === 'replacement' ? this.#replace(question) : this.#answer(question);
+      await answer.catch((error) => this.problem(question.request, error));
       return true;
     }
     // A large text is cut into tokens between the runs for what is laid out already.
@@ -868,11 +871,19 @@ export class Scorer {
     };
   }
 
+  /** The scoring that a question is about, unless there is a newer one: then it is cancelled. */
+  #jobOf({ request, document, score }: DistributionRequest | ReplacementRequest): Job | undefined {
+    const job = this.#jobs.get(document);
+    if (job?.request === score) {
+      return job;
+    }
+    this.send({ type: 'cancelled', request });
+    return undefined;
+  }
+
   async #answer(question: DistributionRequest): Promise<void> {
-    const job = this.#jobs.get(question.document);
-    const cancel = () => this.send({ type: 'cancelled', request: question.request });
-    if (!job || job.request !== question.score) {
-      cancel();
+    const job = this.#jobOf(question);
+    if (!job) {
       return;
     }
     const width = this.network.manifest.hidden;
@@ -882,8 +893,7 @@ export class Scorer {
       const hidden = new Float32Array(tokens.length * width);
       for (const [row, token] of tokens.entries()) {
         hidden.set(await this.#hiddenBefore(job, token), row * width);
-        if (!this.#isPresent(job)) {
-          cancel();
+        if (this.#jobOf(question) !== job) {
           return;
         }
       }
@@ -930,12 +940,84 @@ export class Scorer {
       : base;
   }
 
+  /** Answers what texts in place of tokens would cost. */
+  async #replace(question: ReplacementRequest): Promise<void> {
+    const job = this.#jobOf(question);
+    if (!job) {
+      return;
+    }
+    const { request, first, last, texts } = question;
+    const page = pageOf(job, first);
+    const row = first - page.context;
+    const end = last + 1 - page.context;
+    const capacity = this.#limits.maximum + this.#limits.overlap;
+    const written = [
+      { text: undefined, ids: page.ids.subarray(row, end) },
+      ...texts.map((text) => ({
+        text,
+        ids: this.tokenizer.encode(text, job.layout.starts[first] === 0).ids,
+      })),
+    ].filter(({ ids }) => row + ids.length <= capacity);
+    const longest = Math.max(...written.map(({ ids }) => ids.length));
+    const behind = page.ids.subarray(end, end + Math.min(question.behind, capacity - row - longest));
+    const values = await this.#keysBefore(job, page, row);
+    const replacements: Replacement[] = [];
+    try {
+      for (const { text, ids } of written) {
+        const targets = Uint32Array.of(...ids, ...behind);
+        // What is there comes first, and with it what lies between the keys that are known and the place.
+        const inputs = Uint32Array.of(
+          ...this.#inputs(page, values.length, row + 1),
+          ...targets.subarray(0, -1),
+        );
+        const hidden = await this.network.run(inputs, values);
+        values.truncate(row);
+        const { nats } = await this.network.score(
+          hidden.subarray(hidden.length - targets.length * this.network.manifest.hidden),
+          targets,
+        );
+        replacements.push({ text, nats: nats.slice(0, ids.length), behind: nats.slice(ids.length) });
+      }
+    } finally {
+      values.truncate(Math.min(values.length, row));
+      // The next question is likely about a place behind this one.
+      this.#room = { values, holds: keptPageOf(job, page, Math.floor(values.length / CHUNK)) };
+    }
+    if (this.#jobOf(question)) {
+      this.send({ type: 'replacements', request, replacements });
+    }
+  }
+
+  /**
+   * The keys and values of a page's rows before one, but for some of the last {@link CHUNK}; for the caller alone: they are in no
+   * room meanwhile.
+   */
+  async #keysBefore(job: Job, page: Page, row: number): Promise<KeyValueCache> {
+    const index = Math.floor(row / CHUNK);
+    const { values, holds } = this.#progress ? {} : (this.#room ?? {});
+    let past: KeyValueCache;
+    const known = values && holds ? Math.min(values.length, commonPrefix(holds.ids, page.ids), row) : 0;
+    if (values && known > 0 && known >= index * CHUNK) {
+      this.#room = undefined;
+      values.truncate(known);
+      past = values;
+    } else {
+      // So that the page is not at its end before it.
+      job.wanted[page.index][index] = true;
+      let progress = this.#enter(job, page, index);
+      while (progress.next < index) {
+        await this.#runChunk(job, page);
+        progress = this.#progress ?? this.#enter(job, page, index);
+      }
+      past = progress.past ?? this.#takeRoom();
+    }
+    this.#progress = undefined;
+    return past;
+  }
+
   /** The hidden state that predicts a token; runs its page when it is not kept. */
   async #hiddenBefore(job: Job, token: number): Promise<Float32Array> {
-    const page = job.pages.find((candidate) => token >= candidate.start && token < candidate.end);
-    if (!page) {
-      throw new RangeError(`token ${token} of a document with ${job.layout.ids.length} tokens`);
-    }
+    const page = pageOf(job, token);
     const row = token - page.context;
     const index = Math.floor(row / CHUNK);
     const chunk = page.chunks[index];
@@ -972,6 +1054,15 @@ function keptPageOf({ document }: Job, { ids, chunks }: Page, whole: number): Ke
     digests: chunks.slice(0, whole).map(({ digest }) => digest),
     ids,
   };
+}
+
+/** The page that scores a token. @throws RangeError */
+function pageOf({ pages, layout }: Job, token: number): Page {
+  const page = pages.find(({ start, end }) => token >= start && token < end);
+  if (!page) {
+    throw new RangeError(`token ${token} of a document with ${layout.ids.length} tokens`);
+  }
+  return page;
 }
 
 /** The page that scores what is at an offset of the text, and the row there; undefined without tokens. */

@@ -22,6 +22,8 @@ const AT_START = new RegExp(`^${CHARACTER}`, 'u');
 const WORD_BEFORE = new RegExp(`(?:${CHARACTER})*$`, 'u');
 const WORD_BEHIND = new RegExp(`^(?:${CHARACTER})*`, 'u');
 
+const WORD = new RegExp(`(?:${CHARACTER})+`, 'gu');
+
 const CAPITAL = '(?:\\p{Lu}\\p{M}*)';
 const SMALL = `(?:(?!${NOT_A_WORD}|\\p{Lu})[\\p{L}\\p{M}])`;
 
@@ -55,6 +57,13 @@ export function wordWithin(text: string): { readonly start: number; readonly end
 export interface WordRange {
   readonly start: number;
   readonly end: number;
+}
+
+/** The words of a text, in order. */
+export function* wordsOf(text: string): Generator<WordRange & { readonly word: string }> {
+  for (const { index, 0: word } of text.matchAll(WORD)) {
+    yield { start: index, end: index + word.length, word };
+  }
 }
 
 /** The parts of words of some texts, whatever their capitals. */

@@ -1,13 +1,14 @@
 /**
  * What it takes to score the lines that have changed in a file of 2,000 lines, and no more than they need, beside scoring the file as
- * a whole: time, and tokens run.
+ * a whole: time, and tokens run; and to look for wrong words on these lines then.
  *
  * Takes about two minutes per round on two cores. `SURPRISAL_ROUNDS` sets their number; every scoring has an engine that has seen
  * nothing.
  */
+import { wrongWordsIn } from '../../src/editor/wrongWords';
 import { Engine } from '../../src/engine/client';
 import { gatherScores } from '../../src/engine/gather';
-import { rangesOfLines } from '../../src/text/lines';
+import { lineAt, lineStarts, rangesOfLines } from '../../src/text/lines';
 import { ENGINE_HOST, MODEL } from '../support/paths';
 import { machine, type Row, report, spreadOf } from './report';
 import { codeOfLines } from './sourceCode';
@@ -26,9 +27,11 @@ interface Samples {
   /** Tokens with scores, and tokens that went through the backbone. */
   readonly scored: number[];
   readonly run: number[];
+  /** Milliseconds that looking for wrong words took, then. */
+  readonly searched: number[];
 }
 
-const noSamples = (): Samples => ({ milliseconds: [], scored: [], run: [] });
+const noSamples = (): Samples => ({ milliseconds: [], scored: [], run: [], searched: [] });
 
 /** Numbers from 0 to 1, the same ones each time (Park and Miller's generator). */
 function* pseudoRandom(): Generator<number, never> {
@@ -40,6 +43,7 @@ function* pseudoRandom(): Generator<number, never> {
 async function main(): Promise<void> {
   const before = machine();
   const text = await codeOfLines(LINES);
+  const starts = lineStarts(text);
   const random = pseudoRandom();
   const engine = new Engine({
     hostPath: ENGINE_HOST,
@@ -51,11 +55,24 @@ async function main(): Promise<void> {
     const ready = await engine.ensureReady();
     device = `${ready.device.name}, ${ready.device.threads} threads`;
     const only = isChanged && rangesOfLines(text, isChanged);
+    let score = 0;
+    const begin = (id: number) => {
+      score = id;
+    };
     const began = performance.now();
-    const { losses, statistics } = await gatherScores(engine, FILE, text, {}, { only });
+    const { losses, statistics } = await gatherScores(engine, FILE, text, { begin }, { only });
     samples.milliseconds.push(performance.now() - began);
     samples.scored.push(losses.scored);
     samples.run.push(statistics.tokensRun);
+    if (isChanged) {
+      const scored = performance.now();
+      const isMeant = (offset: number) => isChanged[lineAt(starts, offset)];
+      await wrongWordsIn(text, losses, isMeant, {
+        top: async (token, count) => (await engine.distributions(FILE, score, [token], count))[0].top,
+        replacements: (...question) => engine.replacements(FILE, score, ...question),
+      });
+      samples.searched.push(performance.now() - scored);
+    }
   };
   const whole = noSamples();
   const changed = new Map(CHANGED.map((count) => [count, noSamples()]));
@@ -76,7 +93,7 @@ async function main(): Promise<void> {
     await engine.stop();
     engine.dispose();
   }
-  const rowsOf = (name: string, { milliseconds, scored, run }: Samples): Row[] => [
+  const rowsOf = (name: string, { milliseconds, scored, run, searched }: Samples): Row[] => [
     {
       name,
       samples: milliseconds,
@@ -89,6 +106,7 @@ async function main(): Promise<void> {
       against: [{ name: 'all of the file', value: spreadOf(whole.run).median }],
     },
     { name: '  tokens scored', unit: 'tokens', samples: scored },
+    ...(searched.length > 0 ? [{ name: '  then, looking for wrong words', samples: searched }] : []),
   ];
   await report('changes', { ...before, device, document: `${LINES} lines of code` }, [
     ...rowsOf('all of the file', whole),

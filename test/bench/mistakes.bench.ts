@@ -1,10 +1,11 @@
 /**
  * How well mistakes are found: in real code and prose words are misspelt, or replaced with others of the text; which share of them
- * is among the most surprising words, among likely typos, and among the most surprising tokens, and how much else is listed there.
+ * is among the most surprising words and tokens, among likely typos, and among likely wrong words, and how much else is listed there.
  *
- *   npm run bench -- mistakes      some five minutes on two cores
+ *   npm run bench -- mistakes      some fifteen minutes on two cores
  */
 import { isLikelyTypo, mostSurprisingUnits, wordsIn } from '../../src/editor/surprises';
+import { type WrongWord, wrongWordsIn } from '../../src/editor/wrongWords';
 import { Engine } from '../../src/engine/client';
 import { SURPRISING_WORD_BITS } from '../../src/loss/heat';
 import type { Unit } from '../../src/loss/lossMap';
@@ -23,8 +24,13 @@ const TOKENS = 16_000;
 /** Times that each text is scored, with other mistakes each time. */
 const PLANTINGS = 4;
 
+/** The first so many of them are also searched for wrong words, which takes as long as four readings. */
+const SEARCHED = 2;
+
 /** Places that somebody looks at, for each mistake that there is. */
 const LOOKS = 2;
+
+type Range = Pick<Unit, 'start' | 'end'>;
 
 /** What was seen of one kind of text: the samples of each row, one for each planting. */
 class Table {
@@ -37,7 +43,7 @@ class Table {
   }
 
   /** Adds the shares of the mistakes of each kind that some units touch. */
-  addFound(name: string, units: readonly Unit[], mistakes: readonly Mistake[]): void {
+  addFound(name: string, units: readonly Range[], mistakes: readonly Mistake[]): void {
     for (const kind of MISTAKES) {
       const all = mistakes.filter((mistake) => mistake.kind === kind);
       const found = all.filter((mistake) => units.some((unit) => touch(unit, mistake)));
@@ -50,8 +56,6 @@ class Table {
   }
 }
 
-type Range = Pick<Unit, 'start' | 'end'>;
-
 /** Whether two ranges of a text have characters in common. */
 function touch(one: Range, other: Range): boolean {
   return one.start < other.end && one.end > other.start;
@@ -60,7 +64,7 @@ function touch(one: Range, other: Range): boolean {
 /** Has the model read a text with mistakes, and looks for them. */
 async function look(engine: Engine, original: string, planting: number, table: Table): Promise<void> {
   const { text, mistakes } = withMistakes(original, planting);
-  const { map } = await scoreText(engine, 'document', text);
+  const { map, score } = await scoreText(engine, 'document', text);
   const lists = {
     words: mostSurprisingUnits(map, map.length, { isInside: wordsIn(text) }),
     tokens: mostSurprisingUnits(map, map.length),
@@ -71,14 +75,29 @@ async function look(engine: Engine, original: string, planting: number, table: T
   }
   const isTypo = isLikelyTypo(text);
   const listed = lists.words.filter(({ nats }) => toBits(nats) >= SURPRISING_WORD_BITS);
-  for (const [name, units] of [
-    [`words from ${SURPRISING_WORD_BITS} bits on`, listed],
-    ['likely typos', listed.filter(isTypo)],
-  ] as const) {
-    const wrong = units.filter((unit) => !mistakes.some((mistake) => touch(unit, mistake)));
+  const lookAt = (name: string, places: readonly Range[]) => {
+    const wrong = places.filter((place) => !mistakes.some((mistake) => touch(place, mistake)));
     table.add(`  ${name}, no mistakes, of 1,000 tokens`, '', (1000 * wrong.length) / map.length);
-    table.addFound(`among ${name}`, units, mistakes);
+    table.addFound(`among ${name}`, places, mistakes);
+  };
+  lookAt(`words from ${SURPRISING_WORD_BITS} bits on`, listed);
+  lookAt('likely typos', listed.filter(isTypo));
+  if (planting < SEARCHED) {
+    const words = await wrongWordsIn(text, map, () => true, {
+      top: async (token, count) => (await engine.distributions('document', score, [token], count))[0].top,
+      replacements: (...question) => engine.replacements('document', score, ...question),
+    });
+    lookAt('likely wrong words', words);
+    const right = words.filter((word) => mistakes.some((mistake) => isMended(text, word, mistake)));
+    const found = words.filter((word) => mistakes.some((mistake) => touch(word, mistake)));
+    table.add('  of those found, the right word comes first', '%', (100 * right.length) / found.length);
   }
+}
+
+/** Whether a mistake is mended by the first word that is offered in place of another one. */
+function isMended(text: string, { start, end, instead: [first] }: WrongWord, mistake: Mistake): boolean {
+  const inside = mistake.start >= start && mistake.end <= end;
+  return inside && text.slice(start, mistake.start) + mistake.meant + text.slice(mistake.end, end) === first;
 }
 
 async function main(): Promise<void> {

@@ -9,6 +9,8 @@ export interface Mistake {
   readonly kind: MistakeKind;
   readonly start: number;
   readonly end: number;
+  /** The word that was there. */
+  readonly meant: string;
 }
 
 /** UTF-16 code units between two mistakes, and before the first one, at least: each has a sound context. */
@@ -46,7 +48,7 @@ export function withMistakes(
       continue;
     }
     made += text.slice(read, index) + wrong;
-    mistakes.push({ kind, start: made.length - wrong.length, end: made.length });
+    mistakes.push({ kind, start: made.length - wrong.length, end: made.length, meant: word });
     read = index + word.length;
   }
   return { text: made + text.slice(read), mistakes };

@@ -1,4 +1,4 @@
-/** Likely typos in what has changed: found with git and the bundled model, shown in the Problems view, and mended there. */
+/** Likely mistakes in what has changed, and in a document: found with git and the bundled model, shown in the Problems view, and mended there. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { DEMO } from '../support/paths';
 import { keepEvidence, openWorkbench, type Workbench } from '../support/workbench';
 import { DEMO_FILE, eventually, SCORED_WITHIN, SETTINGS } from './support';
 
-const FIND = 'Surprisal: Find Likely Typos in Changes';
+const FIND = 'Surprisal: Find Likely Mistakes in Changes';
 
 function gitIn(place: string, ...command: string[]): void {
   execFileSync('git', ['-C', place, '-c', 'user.name=n', '-c', 'user.email=e@e', ...command], {
@@ -17,7 +17,7 @@ function gitIn(place: string, ...command: string[]): void {
   });
 }
 
-describe('likely typos in changes', () => {
+describe('likely mistakes', () => {
   let workbench: Workbench;
   let folder: string;
   keepEvidence(() => workbench);
@@ -95,7 +95,7 @@ describe('likely typos in changes', () => {
     await workbench.page.keyboard.press('Escape');
     await find(
       'Since the last commit',
-      '2 likely typos on 5 lines of 2 files that have changed since the last commit.',
+      '2 likely mistakes on 5 lines of 2 files that have changed since the last commit.',
     );
     await message('2 files were left out').waitFor();
     await problemsBecome(
@@ -109,9 +109,9 @@ describe('likely typos in changes', () => {
   });
 
   /** Opens the menu of quick fixes at the cursor. */
-  const openFixes = async () => {
+  const openFixes = async (one = 'Is No Typo') => {
     await workbench.page.keyboard.press('Control+.');
-    await fix('Is No Typo').waitFor();
+    await fix(one).waitFor();
   };
   const fix = (label: string) =>
     workbench.page.locator('.action-widget .monaco-list-row', { hasText: label });
@@ -152,11 +152,11 @@ describe('likely typos in changes', () => {
   it('are those of all that a branch has changed, too, unsaved text included', async () => {
     await find(
       'Since main was left',
-      '2 likely typos on 7 lines of 2 files that have changed since main was left.',
+      '2 likely mistakes on 7 lines of 2 files that have changed since main was left.',
     );
     await problemsBecome('inventory.ts', 'Likely typo: “Shelfs”', 'Likely typo: “countted”');
     await workbench.screenshot('changes-branch');
-    await workbench.runCommand('Surprisal: Clear Likely Typos');
+    await workbench.runCommand('Surprisal: Clear Likely Mistakes');
     await eventually(
       'no problem should be left',
       problems,
@@ -175,5 +175,43 @@ describe('likely typos in changes', () => {
     await rm(join(workbench.workspace, '.git'), { recursive: true });
     await workbench.startCommand(FIND);
     await message('There is no git repository here').waitFor();
+  });
+
+  it('are found in a document, too: what is misspelt, and what is wrong', async () => {
+    await workbench.runCommand('Notifications: Clear All Notifications');
+    await workbench.openFile(DEMO_FILE);
+    const search = async (told: string) => {
+      await workbench.startCommand('Surprisal: Find Likely Mistakes in Document');
+      await message(told).waitFor({ timeout: SCORED_WITHIN });
+    };
+    await search('2 likely mistakes on 61 lines.');
+    const [typo, wrong] = [
+      'Likely typo: “proprosed”, 63.8 bits; perhaps “proposed”',
+      'Likely wrong word: “median”; with “average” this place takes 16.8 bits fewer',
+    ];
+    await problemsBecome(DEMO_FILE, typo, wrong);
+    await workbench.runCommand('Notifications: Clear All Notifications');
+    await workbench.screenshot('mistakes-document');
+    await workbench.goTo(29, 27);
+    await openFixes('Is Right Here');
+    await workbench.screenshot('mistakes-quick-fix');
+    await applyFix('“median” Is Right Here');
+    await problemsBecome(DEMO_FILE, typo);
+    // The user has said so, of that word on that line.
+    await search('1 likely mistake on 61 lines.');
+    await workbench.goTo(29, 5);
+    await workbench.type('# ');
+    await workbench.goTo(27);
+    await workbench.page.keyboard.down('Shift');
+    for (let line = 27; line < 30; line++) {
+      await workbench.page.keyboard.press('ArrowDown');
+    }
+    await workbench.page.keyboard.up('Shift');
+    await search('No likely mistakes on 3 lines.');
+    await eventually(
+      'no problem should be left',
+      problems,
+      (rows) => rows.length === 0 || /No problems/.test(rows[0]),
+    );
   });
 });

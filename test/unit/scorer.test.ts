@@ -149,6 +149,15 @@ class Counted {
     return (answer as Extract<FromHost, { type: 'distributions' }>).distributions[0];
   }
 
+  /** Asks what texts would cost in place of tokens of the last scoring. @returns whatever is said to that */
+  replace(first: number, last: number, texts: readonly string[], behind: number): Promise<Said> {
+    const request = ++this.#requests;
+    const answer = this.said('replacements', request);
+    const question = { document: 'a', score: this.#score, first, last, texts, behind };
+    this.scorer.ask({ type: 'replacement', request, ...question });
+    return answer;
+  }
+
   /** Asks about tokens of the last scoring. @returns whatever is said to that */
   ask(tokens: readonly number[]): Promise<Said> {
     const request = ++this.#requests;
@@ -607,5 +616,82 @@ describe('scorer', function () {
     const { request, begun } = counted.train();
     assert.equal((await begun).type, 'training');
     counted.scorer.cancel(request);
+  });
+
+  /** What tokens cost behind a context that ends at one of a document, in one run from the beginning of its page. */
+  async function costs(
+    { ids, pageStarts, pageContexts }: TokenLayout,
+    first: number,
+    then: readonly number[],
+  ) {
+    const page = pageStarts.findLastIndex((start) => start <= first);
+    const context = [network.manifest.separatorTokenId, ...ids.subarray(pageContexts[page], first)];
+    const hidden = await network.run(Uint32Array.from([...context, ...then.slice(0, -1)]));
+    const from = (context.length - 1) * network.manifest.hidden;
+    return (await network.score(hidden.slice(from), Uint32Array.from(then))).nats;
+  }
+
+  it('says what texts would cost in place of others, and leaves all scores as they are', async () => {
+    const step = fc.record({
+      place: fc.noBias(fc.integer({ min: 0, max: 999 })),
+      length: fc.integer({ min: 1, max: 3 }),
+      behind: fc.constantFrom(0, 1, 24),
+      texts: fc.array(fc.constantFrom(' other', 'x', '\n\n', ' one of many'), { maxLength: 3 }),
+      put: fc.constantFrom(undefined, undefined, 'x', '\n'),
+      isSeen: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 4 }), async (steps) => {
+        const counted = scorer(10_000);
+        let now = text.slice(0, 9000);
+        await counted.score(now, [0, 500]);
+        for (const { place, length, behind, texts, put, isSeen } of steps) {
+          const layout = counted.layout ?? assert.fail('no layout');
+          const { ids, pageStarts } = layout;
+          const first = Math.floor((place * ids.length) / 1000);
+          const page = pageStarts[1 + pageStarts.findLastIndex((start) => start <= first)] ?? ids.length;
+          const last = Math.min(first + length, page) - 1;
+          const answer = await counted.replace(first, last, texts, behind);
+          assert.equal(answer.type, 'replacements');
+          const { replacements } = answer as Extract<FromHost, { type: 'replacements' }>;
+          assert.deepEqual(
+            replacements.map((one) => one.text),
+            [undefined, ...texts],
+          );
+          for (const { text: other, nats, behind: rest } of replacements) {
+            const own =
+              other === undefined ? ids.subarray(first, last + 1) : tokenizer.encode(other, first === 0).ids;
+            const after = ids.subarray(last + 1, Math.min(last + 1 + behind, page));
+            const expected = await costs(layout, first, [...own, ...after]);
+            assert.ok(largestDifference([...nats, ...rest], expected) < ROUNDING);
+            assert.deepEqual([nats.length, rest.length], [own.length, after.length]);
+          }
+          const at = Math.floor((place * now.length) / 1000);
+          now = put === undefined ? now : now.slice(0, at) + put + now.slice(at);
+          await counted.score(now, isSeen ? [at, at + 300] : [0, 300]);
+          const fresh = scorer(10_000);
+          await fresh.score(now, []);
+          assert.deepEqual(counted.nats(), fresh.nats());
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('cancels a question about what is replaced in a text that is edited while it is answered', async () => {
+    const counted = scorer(CHUNK);
+    await counted.score(text, [0, 500]);
+    let runs = 0;
+    counted.onRun = () => {
+      if (++runs === 2) {
+        counted.begin(`x${text}`, [0, 500]);
+      }
+    };
+    assert.equal((await counted.replace(20, 20, ['x', 'y'], 5)).type, 'cancelled');
+    assert.equal((await counted.said('scored')).type, 'scored');
+    const fresh = scorer(10_000);
+    await fresh.score(`x${text}`, []);
+    assert.deepEqual(counted.nats(), fresh.nats());
+    assert.equal((await counted.replace(10_000_000, 10_000_000, [], 5)).type, 'failed');
   });
 });

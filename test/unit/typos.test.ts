@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import distance from 'damerau-levenshtein';
 import fc from 'fast-check';
 import type { TextChange } from '../../src/editor/carry';
+import { type Mistake, movedMistakes } from '../../src/editor/mistakes';
 import { suggestionsFor } from '../../src/editor/suggestions';
-import { movedTypos, type Typo, typosIn } from '../../src/editor/typos';
+import { typosIn } from '../../src/editor/typos';
 import { WordParts } from '../../src/text/words';
 import { mapOf } from '../support/lossMaps';
 
@@ -84,16 +85,16 @@ describe('likely typos', () => {
     fc.assert(
       fc.property(texts, edits, (made, wanted) => {
         let text = '';
-        const typos: Typo[] = [];
+        const typos: Mistake[] = [];
         for (const [name, space] of made) {
           const start = text.length;
           typos.push({
+            kind: 'misspelt',
             start,
             end: start + name.length,
             word: name,
-            part: { start: 0, end: 3 },
             nats: 1,
-            token: 0,
+            suggestions: [],
           });
           text += name + (space || ' ');
         }
@@ -110,26 +111,26 @@ describe('likely typos', () => {
         for (const { rangeOffset, rangeLength, text: added } of changes) {
           after = after.slice(0, rangeOffset) + added + after.slice(rangeOffset + rangeLength);
         }
-        const moved = movedTypos(typos, changes, after);
+        const moved = movedMistakes(typos, changes, after);
         for (const { start, end, word: name } of moved) {
           assert.equal(after.slice(start, end), name);
           assert.doesNotMatch(after.slice(0, start), /(?:[a-z_é𝒳]|\u0301)$/u);
           assert.doesNotMatch(after.slice(end), /^(?:[a-z_é𝒳]|\u0301)/u);
         }
-        const isFar = ({ start, end }: Typo) =>
+        const isFar = ({ start, end }: Mistake) =>
           changes.every(
             ({ rangeOffset, rangeLength }) => rangeOffset > end || rangeOffset + rangeLength < start,
           );
         assert.ok(moved.length >= typos.filter(isFar).length, 'one that no edit has touched is gone');
-        assert.deepEqual(movedTypos(typos, [], text), typos);
+        assert.deepEqual(movedMistakes(typos, [], text), typos);
       }),
     );
-    const typo = { start: 4, end: 7, word: 'teh', part: { start: 0, end: 3 }, nats: 1, token: 0 };
+    const typo = { start: 4, end: 7, word: 'teh' };
     const insert = (rangeOffset: number, text: string) => [{ rangeOffset, rangeLength: 0, text }];
-    assert.equal(movedTypos([typo], insert(7, ','), 'in a teh, b').length, 0);
-    assert.deepEqual(movedTypos([typo], insert(7, ','), 'ina teh, b'), [typo]);
-    assert.deepEqual(movedTypos([typo], insert(7, 'n'), 'ina tehn b'), []);
-    assert.deepEqual(movedTypos([typo], insert(4, 'a '), 'ina a teh b'), [{ ...typo, start: 6, end: 9 }]);
+    assert.equal(movedMistakes([typo], insert(7, ','), 'in a teh, b').length, 0);
+    assert.deepEqual(movedMistakes([typo], insert(7, ','), 'ina teh, b'), [typo]);
+    assert.deepEqual(movedMistakes([typo], insert(7, 'n'), 'ina tehn b'), []);
+    assert.deepEqual(movedMistakes([typo], insert(4, 'a '), 'ina a teh b'), [{ ...typo, start: 6, end: 9 }]);
   });
 
   it('are replaced with what is nearest, of that with what the model expected first', () => {

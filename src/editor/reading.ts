@@ -1,4 +1,4 @@
-/** Has read what has changed since a commit, in all files of the window's work trees. */
+/** Has texts read by the model: what has changed since a commit, in all files of the window's work trees, or a document. */
 import { realpath } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import * as vscode from 'vscode';
@@ -10,11 +10,12 @@ import type { LossMap } from '../loss/lossMap';
 import { formatCount } from '../loss/units';
 import { messageOf } from '../model/errors';
 import { isGenerated } from '../text/generated';
-import { rangesOfLines } from '../text/lines';
+import { lineAt, lineStarts, rangesOfLines } from '../text/lines';
 import { SECTION_LIMITS } from '../text/sections';
 import type { CurrentEditor } from './current';
 import type { Log } from './log';
 import { showError, showInformation } from './notices';
+import type { Questions } from './wrongWords';
 
 const t = vscode.l10n.t;
 
@@ -39,31 +40,32 @@ export interface Since {
   readonly count: number;
 }
 
-/** A text whose changed lines have their scores. */
-export interface ChangedText {
+/** A text of which some lines have their scores. */
+export interface ReadText {
   readonly document: vscode.TextDocument;
   readonly text: string;
-  /** Says of each line whether it has changed. */
-  readonly isChanged: readonly boolean[];
-  /** Of all tokens on lines that have changed, and of some around them. */
+  /** Of all tokens on lines that are meant, and of some around them. */
   readonly losses: LossMap;
-  /** The work tree that it is in. */
-  readonly tree: WorkTree;
-  /**
-   * What the model expected in a token's place, the most probable first; nothing where that cannot be had.
-   * @param count how much of that
-   */
-  expectedBefore(token: number, count: number): Promise<readonly string[]>;
+  /** The work tree that it is in; undefined where that does not matter. */
+  readonly tree: WorkTree | undefined;
+  /** Answered with nothing where that cannot be had. */
+  readonly questions: Questions;
+  /** Whether lines are meant on which something is at an offset. */
+  isMeant(offset: number): boolean;
 }
 
 /** What becomes of the texts that are read. */
-export interface ChangeListener<T> {
-  /** A file is looked at. @param name relative to its work tree */
-  begin(name: string, number: number): void;
+export interface TextListener<T> {
   /** Makes something of a text. It is called again where the text is edited meanwhile. */
-  find(changed: ChangedText): Promise<T>;
+  find(read: ReadText): Promise<T>;
   /** Takes over what was made of a document's present text. */
   take(document: vscode.TextDocument, found: T): void;
+}
+
+/** The same, of files that have changed. */
+export interface ChangeListener<T> extends TextListener<T> {
+  /** A file is looked at. @param name relative to its work tree */
+  begin(name: string, number: number): void;
 }
 
 /** How much was read. */
@@ -75,23 +77,23 @@ export interface ReadChanges {
   readonly leftOut: number;
 }
 
-/** A file that is looked at. */
-interface Candidate {
-  readonly tree: WorkTree;
-  readonly commit: string;
-  readonly file: ChangedFile;
-  /** Where the window has it. */
-  readonly path: string;
+/** A text, again whenever it is another one, and which of its lines are meant. */
+interface Source {
+  readonly tree: WorkTree | undefined;
+  /** The document with the text; undefined where there is none to be read. */
+  document(): Promise<vscode.TextDocument | undefined>;
+  /** Says of each line of the text whether it is meant. */
+  lines(text: string): Promise<boolean[]>;
 }
 
 /** Reads for one command at a time. */
-export class ChangeReader implements vscode.Disposable {
+export class TextReader implements vscode.Disposable {
   readonly #engine: EngineApi;
   readonly #current: CurrentEditor;
   readonly #log: Log;
   #running: AbortController | undefined;
-  /** How many were read. */
-  #files = 0;
+  /** How many texts were read. */
+  #count = 0;
 
   constructor(engine: EngineApi, current: CurrentEditor, log: Log) {
     this.#engine = engine;
@@ -165,7 +167,12 @@ export class ChangeReader implements vscode.Disposable {
       for (const file of files) {
         const name = relative(tree.root, file.path);
         listener.begin(name, ++number);
-        const read = await this.#readFile({ tree, commit, file, path: join(folder, name) }, listener, signal);
+        const source = {
+          tree,
+          document: () => documentOf(join(folder, name)),
+          lines: (text: string) => linesChangedSince(tree, commit, file, text),
+        };
+        const read = await this.#read(source, listener, signal);
         if (read === undefined) {
           sum.leftOut++;
         } else if (read > 0) {
@@ -196,75 +203,111 @@ export class ChangeReader implements vscode.Disposable {
     return [...places.values()];
   }
 
-  /** @returns how many of its lines have changed; undefined where the file is left out */
-  async #readFile<T>(
-    { tree, commit, file, path }: Candidate,
-    listener: ChangeListener<T>,
+  /**
+   * Has lines of a document scored.
+   * @param from first of the lines, and the last one
+   * @returns how many there are
+   * @throws EngineError | CancelledError
+   */
+  async readLines<T>(
+    document: vscode.TextDocument,
+    [from, to]: readonly [from: number, to: number],
+    listener: TextListener<T>,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const source = {
+      tree: undefined,
+      document: async () => (document.isClosed ? undefined : document),
+      lines: async () => Array.from({ length: document.lineCount }, (_, line) => line >= from && line <= to),
+    };
+    return (await this.#read(source, listener, signal)) ?? 0;
+  }
+
+  /** @returns how many lines are meant; undefined where there is no text */
+  async #read<T>(
+    source: Source,
+    listener: TextListener<T>,
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    // Nothing that another command has left under way is meant.
-    const name = `changes ${++this.#files}: ${path}`;
-    let document = await documentOf(path);
+    let document = await source.document();
     // Again, if it is edited meanwhile.
     for (let found: T | undefined; document; ) {
       const text = document.getText();
-      const isChanged = await linesChangedSince(tree, commit, file, text);
-      const lines = isChanged.filter(Boolean).length;
+      const lines = await source.lines(text);
+      const count = lines.filter(Boolean).length;
       if (signal.aborted) {
         throw new CancelledError();
       }
-      if (lines > 0) {
-        try {
-          let score = 0;
-          const only = rangesOfLines(text, isChanged);
-          const begin = (id: number) => {
-            score = id;
-          };
-          const { losses } = await gatherScores(this.#engine, name, text, { begin }, { signal, only });
-          const expectedBefore = (token: number, count: number) =>
-            this.#expectedBefore(name, score, token, count, signal);
-          found = await listener.find({ document, text, isChanged, losses, tree, expectedBefore });
-        } finally {
-          this.#engine.forget(name);
-        }
-      }
+      found = count > 0 ? await this.#find(source, document, lines, listener, signal) : undefined;
       // VS Code closes what nobody looks at after some minutes.
-      document = await documentOf(path);
+      document = await source.document();
       if (document?.getText() === text) {
         if (found !== undefined) {
           listener.take(document, found);
         }
-        return lines;
+        return count;
       }
     }
     return undefined;
   }
 
-  async #expectedBefore(
-    name: string,
-    score: number,
-    token: number,
-    count: number,
+  /** Has lines of a document's present text scored, and something made of that. */
+  async #find<T>(
+    { tree }: Source,
+    document: vscode.TextDocument,
+    lines: readonly boolean[],
+    { find }: TextListener<T>,
     signal: AbortSignal,
-  ): Promise<readonly string[]> {
-    if (signal.aborted) {
-      throw new CancelledError();
-    }
+  ): Promise<T> {
+    const text = document.getText();
+    // Nothing that another command has left under way is meant.
+    const name = `read ${++this.#count}: ${document.uri}`;
+    let score = 0;
+    const begin = (id: number) => {
+      score = id;
+    };
     try {
-      const [distribution] = await this.#engine.distributions(name, score, [token], count);
-      return distribution.top.map(({ text }) => text);
-    } catch (error) {
-      this.#log.debug(`suggestions: ${messageOf(error)}`);
-      return [];
+      const only = rangesOfLines(text, lines);
+      const { losses } = await gatherScores(this.#engine, name, text, { begin }, { signal, only });
+      const questions = this.#questions(name, score, signal);
+      const starts = lineStarts(text);
+      const isMeant = (offset: number) => lines[lineAt(starts, offset)];
+      return await find({ document, text, losses, tree, questions, isMeant });
+    } finally {
+      this.#engine.forget(name);
     }
   }
+
+  #questions(name: string, score: number, signal: AbortSignal): Questions {
+    const answered = async <T>(answer: () => Promise<readonly T[]>): Promise<readonly T[]> => {
+      if (signal.aborted) {
+        throw new CancelledError();
+      }
+      try {
+        return await answer();
+      } catch (error) {
+        this.#log.debug(`what else there could be: ${messageOf(error)}`);
+        return [];
+      }
+    };
+    return {
+      top: (token, count) =>
+        answered(async () => (await this.#engine.distributions(name, score, [token], count))[0].top),
+      replacements: (...question) => answered(() => this.#engine.replacements(name, score, ...question)),
+    };
+  }
+}
+
+/** A number of lines. */
+export function linesText(lines: number): string {
+  return counted(lines, t('line'), t('lines'));
 }
 
 /** How much was read, and since when: "5 lines of 2 files that have changed since …". */
 export function readText({ files, lines }: ReadChanges, { label }: Since): string {
   return t(
     '{0} of {1} that have changed {2}',
-    counted(lines, t('line'), t('lines')),
+    linesText(lines),
     counted(files, t('file'), t('files')),
     label,
   );

@@ -1,0 +1,183 @@
+/** Looks for likely mistakes: on the lines that have changed since a commit, in all files of the window's work trees, or in a document. */
+import * as vscode from 'vscode';
+import { wordPartsOf } from '../git/changes';
+import type { WorkTree } from '../git/workTree';
+import { SECTION_LIMITS } from '../text/sections';
+import { WordParts } from '../text/words';
+import type { CurrentEditor } from './current';
+import type { MistakeMarks } from './mistakeMarks';
+import type { Mistake } from './mistakes';
+import { showInformation } from './notices';
+import {
+  counted,
+  leftOutText,
+  linesText,
+  type ReadText,
+  readText,
+  type Since,
+  type TextListener,
+  type TextReader,
+} from './reading';
+import { EXPECTED, suggestionsFor } from './suggestions';
+import { typosIn } from './typos';
+import { wrongWordsIn } from './wrongWords';
+
+const t = vscode.l10n.t;
+
+/** Typos that are shown of a file at most, the most surprising ones. */
+const MOST_OF_A_FILE = 100;
+
+/** What was found, and where: "5 lines of 2 files". */
+interface Outcome {
+  readonly count: number;
+  readonly where: string;
+  /** A sentence about what was left out, behind another one. */
+  readonly rest: string;
+}
+
+/** The commands that look for them. */
+export class MistakeSearch {
+  readonly #reader: TextReader;
+  readonly #current: CurrentEditor;
+  readonly #marks: MistakeMarks;
+
+  constructor(reader: TextReader, current: CurrentEditor, marks: MistakeMarks) {
+    this.#reader = reader;
+    this.#current = current;
+    this.#marks = marks;
+  }
+
+  /** Looks for them in what has changed, and shows them in the Problems view; asks since when, if there is a choice. */
+  async findInChanges(): Promise<void> {
+    await this.#tell(
+      await this.#reader.run(async (controller) => {
+        const since = await this.#reader.choose(t('Likely Mistakes in Changes'));
+        return since && this.#searchChanges(since, controller);
+      }),
+    );
+  }
+
+  /** The same on the lines of the current document that are selected, if that is more than a part of one, or on all of them. */
+  async findInDocument(): Promise<void> {
+    const { editor } = this.#current;
+    if (!editor) {
+      void showInformation(t('Open a file first.'));
+      return;
+    }
+    const { document, selection } = editor;
+    const { isSingleLine, start, end } = selection;
+    if (isSingleLine && document.getText().length > SECTION_LIMITS.large) {
+      void showInformation(
+        t('This document is too large to be searched as a whole. Select the lines that matter.'),
+      );
+      return;
+    }
+    // Nothing of the last line is selected where only its beginning is reached.
+    const last = end.character === 0 ? end.line - 1 : end.line;
+    const lines = isSingleLine ? ([0, document.lineCount - 1] as const) : ([start.line, last] as const);
+    await this.#tell(
+      await this.#reader.run((controller) =>
+        this.#search(controller, async (_, listener) => {
+          const count = await this.#reader.readLines(document, lines, listener, controller.signal);
+          return { where: linesText(count), rest: '' };
+        }),
+      ),
+    );
+  }
+
+  #searchChanges(since: Since, controller: AbortController): Promise<Outcome> {
+    return this.#search(controller, async (progress, listener) => {
+      this.#marks.clear();
+      const begin = (name: string, number: number) =>
+        progress.report({
+          message: t('{0} ({1} of {2})', name, number, since.count),
+          increment: 100 / since.count,
+        });
+      const read = await this.#reader.read(since, { ...listener, begin }, controller.signal);
+      return { where: readText(read, since), rest: leftOutText(read) };
+    });
+  }
+
+  /** Shows what is found, in place of what was shown there before, and that it is being looked for. */
+  async #search(
+    controller: AbortController,
+    read: (
+      progress: vscode.Progress<{ message: string; increment: number }>,
+      listener: TextListener<readonly Mistake[]>,
+    ) => Promise<Omit<Outcome, 'count'>>,
+  ): Promise<Outcome> {
+    let count = 0;
+    const projects = new Projects();
+    const listener = {
+      find: async (text: ReadText) => this.#mistakesOf(text, await projects.partsOf(text)),
+      take: (document: vscode.TextDocument, mistakes: readonly Mistake[]) => {
+        count += mistakes.length;
+        this.#marks.set(document, mistakes);
+      },
+    };
+    const where = {
+      location: vscode.ProgressLocation.Notification,
+      title: t('Surprisal: looking for likely mistakes'),
+      cancellable: true,
+    };
+    return vscode.window.withProgress(where, async (progress, cancellation) => {
+      cancellation.onCancellationRequested(() => controller.abort());
+      const told = await read(progress, listener);
+      return { ...told, count };
+    });
+  }
+
+  async #mistakesOf(read: ReadText, project: WordParts): Promise<Mistake[]> {
+    const { document, text, losses, questions, isMeant } = read;
+    // In their order: of a page that is no longer known the model has to read what comes before them only once then.
+    const typos = typosIn(text, losses, MOST_OF_A_FILE, isMeant, project)
+      .filter((typo) => !this.#marks.isRight(document, { ...typo, kind: 'misspelt' }))
+      .sort((one, other) => one.start - other.start);
+    const mistakes: Mistake[] = [];
+    for (const { start, end, word, part, nats, token } of typos) {
+      const expected = (await questions.top(token, EXPECTED)).map((entry) => entry.text);
+      const suggestions = suggestionsFor(word, part, { expected, known: project.all() });
+      mistakes.push({ kind: 'misspelt', start, end, word, nats, suggestions });
+    }
+    for (const { start, end, word, instead, saved } of await wrongWordsIn(text, losses, isMeant, questions)) {
+      const mistake: Mistake = { kind: 'wrong', start, end, word, nats: saved, suggestions: instead };
+      if (!this.#marks.isRight(document, mistake)) {
+        mistakes.push(mistake);
+      }
+    }
+    return mistakes;
+  }
+
+  async #tell(outcome: Outcome | undefined): Promise<void> {
+    if (!outcome) {
+      return;
+    }
+    const { count, where, rest } = outcome;
+    if (count === 0) {
+      void showInformation(t('No likely mistakes on {0}.{1}', where, rest));
+      return;
+    }
+    await vscode.commands.executeCommand('workbench.panel.markers.view.focus');
+    const clear = t('Clear');
+    const mistakes = counted(count, t('likely mistake'), t('likely mistakes'));
+    const pressed = await showInformation(t('{0} on {1}.{2}', mistakes, where, rest), clear);
+    if (pressed === clear) {
+      this.#marks.clear();
+    }
+  }
+}
+
+/** The parts of words of work trees, each read when it is needed. */
+class Projects {
+  readonly #parts = new Map<WorkTree, Promise<WordParts>>();
+
+  /** Those of the work tree that a text is in, or the text's own. @throws GitError */
+  async partsOf({ tree, text }: ReadText): Promise<WordParts> {
+    if (!tree) {
+      return new WordParts(text);
+    }
+    const parts = this.#parts.get(tree) ?? wordPartsOf(tree);
+    this.#parts.set(tree, parts);
+    return parts;
+  }
+}

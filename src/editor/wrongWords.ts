@@ -1,0 +1,174 @@
+/**
+ * Words that are spelt right and likely not the ones that were meant: a variable in place of another one, a word that another line
+ * has. Such a word is improbable in its place, and so is what follows it. No vscode import.
+ */
+import type { Alternative, Replacement } from '../engine/protocol';
+import type { LossMap, Unit } from '../loss/lossMap';
+import { toBits } from '../loss/units';
+import { type WordRange, wordsOf } from '../text/words';
+import { mostSurprisingUnits, wordsIn } from './surprises';
+
+/** Surprisal in bits of a word's first token from which on the word is looked at. */
+const DOUBTFUL_BITS = 12;
+
+/** Most probable tokens among which words are looked for that may be meant. */
+const EXPECTED = 20;
+
+/** Words that are tried in place of one at most, the most probable ones; each takes a run of the model. */
+const TRIED = 3;
+
+/** How much more probable, in bits, the first token of a word is that is tried. */
+const BETTER_BITS = 10;
+
+/** Tokens behind the word that count. */
+const BEHIND = 16;
+
+/** What another word has to save, in bits, for a word to be a likely wrong one. */
+const SAVED_BITS = 15;
+
+/** A word in place of which another one was likely meant. */
+export interface WrongWord extends WordRange {
+  readonly word: string;
+  /** Words of the text that save enough, what saves most first. */
+  readonly instead: readonly string[];
+  /** What the first of these saves, in nats: the surprisal of the word's first token, and of the tokens behind it, less what they
+   * have with the other word. */
+  readonly saved: number;
+}
+
+/** What is asked of the model, by index of a token. */
+export interface Questions {
+  /** The most probable tokens in a token's place, best first. */
+  top(token: number, count: number): Promise<readonly Alternative[]>;
+  /** As in `EngineApi`. */
+  replacements(
+    place: readonly [first: number, last: number],
+    texts: readonly string[],
+    behind: number,
+  ): Promise<readonly Replacement[]>;
+}
+
+/**
+ * The likely wrong words of a text, in their order: words that it has elsewhere, too, and in whose place another word of it, one
+ * of those that the model expected, would save {@link SAVED_BITS} and more.
+ * @param losses of the text; words without a score are left out
+ * @param isMeant whether words are meant that begin at a UTF-16 offset
+ * @throws what the questions throw
+ */
+export async function wrongWordsIn(
+  text: string,
+  losses: LossMap,
+  isMeant: (offset: number) => boolean,
+  questions: Questions,
+): Promise<WrongWord[]> {
+  const known = new KnownWords(text);
+  const found: WrongWord[] = [];
+  for (const doubt of doubtsIn(text, losses, known)) {
+    if (!isMeant(doubt.start)) {
+      continue;
+    }
+    const { unit, word, before, behind } = doubt;
+    const tried = known.expected(await questions.top(unit.first, EXPECTED), doubt, losses.nats[unit.first]);
+    if (tried.length === 0) {
+      continue;
+    }
+    const texts = tried.map((other) => before + other + behind);
+    const [own, ...others] = await questions.replacements([unit.first, unit.last], texts, BEHIND);
+    const better = others
+      .map((other) => ({ word: tried[texts.indexOf(other.text!)], saved: costOf(own) - costOf(other) }))
+      .filter(({ saved }) => toBits(saved) >= SAVED_BITS)
+      .sort((one, other) => other.saved - one.saved);
+    if (better.length > 0) {
+      const { start, end } = doubt;
+      found.push({ start, end, word, instead: better.map((other) => other.word), saved: better[0].saved });
+    }
+  }
+  return found;
+}
+
+/** A word that is looked at, by its range in the text. */
+interface Doubt extends WordRange {
+  readonly unit: Unit;
+  readonly word: string;
+  /** What its tokens have before and behind it. */
+  readonly before: string;
+  readonly behind: string;
+}
+
+/** Words that the text has elsewhere, too, and that begin with a token that surprises, in their order. */
+function doubtsIn(text: string, losses: LossMap, known: KnownWords): Doubt[] {
+  const surprises = (nats: number) => toBits(nats) >= DOUBTFUL_BITS;
+  const doubtOf = (unit: Pick<Unit, 'start' | 'end'>) => {
+    const own = text.slice(unit.start, unit.end);
+    const [found, ...more] = wordsOf(own);
+    // Of two words with a token in common neither can be replaced alone.
+    if (!found || more.length > 0 || known.count(found.word) < 2 || !/\p{L}{2}/u.test(found.word)) {
+      return undefined;
+    }
+    return {
+      start: unit.start + found.start,
+      end: unit.start + found.end,
+      word: found.word,
+      before: own.slice(0, found.start),
+      behind: own.slice(found.end),
+    };
+  };
+  return mostSurprisingUnits(losses, losses.length, {
+    isInside: wordsIn(text),
+    isMeant: (unit) => surprises(unit.nats) && doubtOf(unit) !== undefined,
+  })
+    .filter(({ first }) => surprises(losses.nats[first]))
+    .sort((one, other) => one.first - other.first)
+    .map((unit) => ({ ...doubtOf(unit)!, unit }));
+}
+
+/** The words of a text, by how often it has them. */
+class KnownWords {
+  readonly #counts = new Map<string, number>();
+  /** The most frequent ones first. */
+  readonly #words: readonly string[];
+
+  constructor(text: string) {
+    for (const { word } of wordsOf(text)) {
+      this.#counts.set(word, this.count(word) + 1);
+    }
+    this.#words = [...this.#counts.keys()].sort((one, other) => this.count(other) - this.count(one));
+  }
+
+  count(word: string): number {
+    return this.#counts.get(word) ?? 0;
+  }
+
+  /**
+   * Words that the model expected in place of another one, best first: of those that begin with an expected token the token
+   * itself, if it is one, or the most frequent one.
+   * @param top the most probable tokens, best first
+   * @param nats surprisal of the first token that is there
+   */
+  expected(top: readonly Alternative[], { word, before }: Doubt, nats: number): string[] {
+    const found = new Set<string>();
+    for (const { text, nats: own } of top) {
+      const begins = text.startsWith(before) ? text.slice(before.length) : '';
+      const isBetter = toBits(nats - own) >= BETTER_BITS;
+      if (!isBetter || found.size === TRIED) {
+        break;
+      }
+      const [only] = wordsOf(begins);
+      if (only?.word !== begins || (word !== begins && word.startsWith(begins))) {
+        continue;
+      }
+      const other = this.#counts.has(begins)
+        ? begins
+        : this.#words.find((known) => known !== word && known.startsWith(begins));
+      if (other !== undefined && other !== word) {
+        found.add(other);
+      }
+    }
+    return [...found];
+  }
+}
+
+/** What counts of a text in a place: the longer a word is, the more all of it costs, right or wrong. */
+function costOf({ nats, behind }: Replacement): number {
+  return nats[0] + behind.reduce((sum, one) => sum + one, 0);
+}
