@@ -34,6 +34,10 @@ Options:
                                 ${SURPRISING_BITS})
   --typos                       with list: only words with a part that occurs only once in all of the files; with
                                 --since, in all of the work tree
+  --mistakes                    with list: likely typos, and likely wrong words: those that the file has elsewhere, too, and
+                                in whose place another of its words would save 15 bits, with what follows; both with
+                                what was perhaps meant. Takes longer: of some words the model reads what is around them
+                                again
   --since REVISION              only what is on lines that have changed since the work left REVISION of git, a branch
                                 or a commit: in all files of the work tree that have changed or are new, or in those
                                 of the FILEs; --format is list then
@@ -88,6 +92,8 @@ export type Command =
       readonly from: number;
       /** Only likely typos are listed. */
       readonly typos: boolean;
+      /** Only likely mistakes are listed, with what was perhaps meant. */
+      readonly mistakes: boolean;
       /** A revision of git: only what has changed since the work left it is listed. */
       readonly since: string | undefined;
     };
@@ -151,6 +157,7 @@ export function parseCommand(words: readonly string[]): Command {
       '--from': values.from !== undefined,
       '--by': values.by !== undefined,
       '--typos': values.typos === true,
+      '--mistakes': values.mistakes === true,
       '--since': values.since !== undefined,
     };
     for (const [option, isGiven] of Object.entries(scoring)) {
@@ -170,7 +177,7 @@ export function parseCommand(words: readonly string[]): Command {
   }
   const { since } = values;
   const format = oneOf('--format', values.format ?? (since === undefined ? 'text' : 'list'), FORMATS);
-  for (const option of ['from', 'by', 'typos', 'since'] as const) {
+  for (const option of ['from', 'by', 'typos', 'mistakes', 'since'] as const) {
     if (values[option] !== undefined && format !== 'list') {
       throw new UsageError(`--${option} goes with --format list`);
     }
@@ -185,12 +192,19 @@ export function parseCommand(words: readonly string[]): Command {
   if (values.typos && by === 'token') {
     throw new UsageError('--typos lists words; it does not go with --by token');
   }
+  const others = { '--by': values.by, '--from': values.from, '--top': top > 0, '--typos': values.typos };
+  for (const [option, given] of Object.entries(others)) {
+    if (values.mistakes && given) {
+      throw new UsageError(`--mistakes does not go with ${option}`);
+    }
+  }
   const usual = by === 'word' ? SURPRISING_WORD_BITS : SURPRISING_BITS;
   return {
     kind: 'score',
     format,
     by,
     typos: values.typos === true,
+    mistakes: values.mistakes === true,
     since,
     from: values.from === undefined ? usual : amount('--from', values.from),
     model: models[0],
@@ -233,6 +247,7 @@ function parse(words: readonly string[]) {
       by: { type: 'string' },
       from: { type: 'string' },
       typos: { type: 'boolean' },
+      mistakes: { type: 'boolean' },
       since: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },

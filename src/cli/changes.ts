@@ -1,10 +1,11 @@
 /** What has changed in a git work tree: the files that are scored then, and what is listed of them. */
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
+import type { Search } from '../find/mistakes';
 import { linesChangedSince, wordPartsOf } from '../git/changes';
 import { type ChangedFile, WorkTree } from '../git/workTree';
 import { isGenerated } from '../text/generated';
-import { rangesOfLines } from '../text/lines';
+import { lineAt, lineStarts, rangesOfLines } from '../text/lines';
 import { SECTION_LIMITS } from '../text/sections';
 import { WordParts } from '../text/words';
 import type { ListFilter } from './format/list';
@@ -20,6 +21,8 @@ export interface ChangesRequest {
   readonly files: readonly string[];
   /** Only likely typos are listed: words with a part that is once in their file, and once in the work tree. */
   readonly typos: boolean;
+  /** The same with wrong words. */
+  readonly mistakes: boolean;
 }
 
 /** What looking for changes needs from around it. */
@@ -91,12 +94,12 @@ export class Changes {
    * @throws GitError
    */
   async *files(): AsyncGenerator<string> {
-    const { files, typos } = this.request;
+    const { files, typos, mistakes } = this.request;
     for await (const { name, text, changed } of files.length > 0 ? this.#named(files) : this.#found()) {
       const isChanged = await linesChangedSince(this.tree, this.commit, changed, text);
       // A file may have lost lines alone.
       if (isChanged.includes(true)) {
-        this.#parts ??= typos ? await wordPartsOf(this.tree) : undefined;
+        this.#parts ??= typos || mistakes ? await wordPartsOf(this.tree) : undefined;
         this.#scored.set(name, { text, isChanged, parts: typos ? new WordParts(text) : undefined });
         yield name;
       }
@@ -114,6 +117,13 @@ export class Changes {
   readonly only = (name: string): readonly number[] => {
     const { text, isChanged } = this.#scored.get(name)!;
     return rangesOfLines(text, isChanged);
+  };
+
+  /** Looks for mistakes on the lines of one of the files that have changed. */
+  readonly search = (name: string): Search => {
+    const { text, isChanged } = this.#scored.get(name)!;
+    const starts = lineStarts(text);
+    return { isMeant: (offset) => isChanged[lineAt(starts, offset)], project: this.#parts! };
   };
 
   /** Whether a line of one of the files has changed, and a word of it may be a typo where only these are listed. */

@@ -97,10 +97,13 @@ async function score(command: ScoreCommand): Promise<number> {
   if (command.since !== undefined) {
     return scoreChanges(command, command.since);
   }
-  const around = new Around(command.typos);
-  const parts = command.typos ? await partsOf(command.files, around) : undefined;
+  const { typos, mistakes, files } = command;
+  const around = new Around(typos || mistakes);
+  const parts = typos || mistakes ? await partsOf(files, around) : undefined;
   const isListed = parts && ((_file: string, _line: number, text: string) => parts.hasUnique(text));
-  const status = await statusOf(writeAll(reportsOf(command, around), formatOf(command, isListed)));
+  const search = parts && mistakes ? { search: () => ({ isMeant: () => true, project: parts }) } : {};
+  const reports = reportsOf(command, { ...around, ...search });
+  const status = await statusOf(writeAll(reports, formatOf(command, isListed)));
   return around.failed ? EXIT_WRONG_INPUT : status;
 }
 
@@ -113,9 +116,10 @@ async function scoreChanges(command: ScoreCommand, revision: string): Promise<nu
   const { fail } = around;
   const changes = await Changes.since(revision, command, { folder: process.cwd(), messages, fail });
   const { read, only, isListed } = changes;
+  const search = command.mistakes ? { search: changes.search } : {};
   const reports = reportsOf(
     { ...command, files: changes.files() },
-    { root: ROOT, messages, fail, read, only },
+    { root: ROOT, messages, fail, read, only, ...search },
   );
   const status = await statusOf(writeAll(reports, formatOf(command, isListed)));
   return around.failed ? EXIT_WRONG_INPUT : status;

@@ -1,5 +1,7 @@
 /** The machine-readable result of scoring one document, or places of it. */
 
+import type { Mistake } from '../find/mistakes';
+
 /** What one file's scoring found; the JSON format prints exactly this. */
 export interface Report {
   readonly schema: 1;
@@ -17,6 +19,16 @@ export interface Report {
   };
   readonly summary: ReportSummary;
   readonly tokens: readonly ReportToken[];
+  /** What is likely wrong, in the order of the text; only with `--mistakes`. */
+  readonly mistakes?: readonly ReportMistake[];
+}
+
+/** A word that is likely a mistake, and where it begins. */
+export interface ReportMistake extends Mistake {
+  /** 1-based, as VS Code counts lines. */
+  readonly line: number;
+  /** 1-based, in UTF-16 code units. */
+  readonly column: number;
 }
 
 /** Numbers about all that is scored. */

@@ -1,10 +1,12 @@
 /** One file's report, from the engine. */
 import { CancelledError, type EngineApi } from '../engine/api';
 import { type GatherListener, gatherScores } from '../engine/gather';
+import { type Mistake, mistakesIn, type Search } from '../find/mistakes';
+import { questionsTo } from '../find/wrongWords';
 import { bitsPerByte, perplexity } from '../loss/formulas';
 import type { LossMap } from '../loss/lossMap';
 import { lineStarts, positionAt } from '../text/lines';
-import type { Report, ReportAlternative, ReportToken } from './report';
+import type { Report, ReportAlternative, ReportMistake, ReportToken } from './report';
 
 /** A text's scores and what else the engine told about them. */
 interface Scored {
@@ -12,6 +14,7 @@ interface Scored {
   /** By token; empty unless they were asked for. */
   readonly alternatives: ReadonlyMap<number, readonly ReportAlternative[]>;
   readonly seconds: number;
+  readonly mistakes: readonly Mistake[] | undefined;
 }
 
 /** What of a text is asked for. */
@@ -20,6 +23,8 @@ export interface FileRequest {
   readonly top: number;
   /** As in `ScoreOptions`. */
   readonly only?: readonly number[] | undefined;
+  /** Where likely mistakes are looked for; nowhere, unless it is given. */
+  readonly search?: Search | undefined;
   /** Receives the number of tokens scored, of all that are to be. */
   onProgress(done: number, total: number): void;
 }
@@ -35,7 +40,7 @@ export async function scoreFile(
   text: string,
   request: FileRequest,
 ): Promise<Report> {
-  const { losses, alternatives, seconds } = await scored(engine, file, text, request);
+  const { losses, alternatives, seconds, mistakes } = await scored(engine, file, text, request);
   // Asked now and not before: a device that is lost on the way is replaced by another one.
   const { model, device } = await engine.ensureReady();
   const totals = losses.totals();
@@ -58,6 +63,7 @@ export async function scoreFile(
       tokensPerSecond: seconds === 0 ? 0 : totals.tokens / seconds,
     },
     tokens: reportTokens(losses, text, alternatives),
+    ...(mistakes ? { mistakes: reportMistakes(mistakes, text) } : {}),
   };
 }
 
@@ -84,7 +90,7 @@ async function scoredOnce(
   engine: EngineApi,
   file: string,
   text: string,
-  { top, only, onProgress }: FileRequest,
+  { top, only, search, onProgress }: FileRequest,
 ): Promise<Scored> {
   let score = 0;
   const alternatives = new Map<number, readonly ReportAlternative[]>();
@@ -114,7 +120,18 @@ async function scoredOnce(
   };
   const { losses, statistics } = await gatherScores(engine, file, text, listener, { only });
   await Promise.all(questions);
-  return { losses, alternatives, seconds: statistics.seconds };
+  const mistakes = search && (await mistakesIn(text, losses, search, questionsTo(engine, file, score)));
+  return { losses, alternatives, seconds: statistics.seconds, mistakes };
+}
+
+function reportMistakes(mistakes: readonly Mistake[], text: string): ReportMistake[] {
+  const lines = lineStarts(text);
+  return [...mistakes]
+    .sort((one, other) => one.start - other.start)
+    .map((mistake) => {
+      const { line, column } = positionAt(lines, mistake.start);
+      return { ...mistake, line: line + 1, column: column + 1 };
+    });
 }
 
 /** What tokens with scores stand for. */

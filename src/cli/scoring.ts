@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type EngineApi, reasonOf } from '../engine/api';
 import { Engine } from '../engine/client';
 import type { DeviceChoice, WeightsChoice } from '../engine/protocol';
+import type { Search } from '../find/mistakes';
 import { InputError, nameOf } from './input';
 import type { Messages } from './messages';
 import { modelFolder } from './models';
@@ -29,6 +30,8 @@ export interface Surroundings {
   read(file: string): Promise<string>;
   /** The flattened UTF-16 ranges of an input that are scored; all of it, unless there is such a choice. */
   only?(file: string): readonly number[];
+  /** Where likely mistakes are looked for in an input; nowhere, unless there is such a choice. */
+  search?(file: string): Search;
   readonly messages: Messages;
   /** Hears of what cannot be scored: the reason, naming the file or the model. */
   fail(message: string): void;
@@ -74,7 +77,7 @@ async function reportOf(
   engine: EngineApi,
   file: string,
   top: number,
-  { read, only, messages }: Surroundings,
+  { read, only, search, messages }: Surroundings,
 ): Promise<Report> {
   const text = await read(file);
   // Before the file is held to be the reason of what fails.
@@ -84,6 +87,7 @@ async function reportOf(
     return await scoreFile(engine, file, text, {
       top,
       only: only?.(file),
+      search: search?.(file),
       onProgress: (done, total) => messages.progress(name, done, total),
     });
   } catch (error) {

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { EngineApi } from '../engine/api';
 import type { Distribution } from '../engine/protocol';
+import { wordOf, wordsIn } from '../find/surprises';
 import type { LossMap } from '../loss/lossMap';
 import { messageOf } from '../model/errors';
 import { wordWithin } from '../text/words';
@@ -11,7 +12,6 @@ import { COMMANDS } from './keys';
 import type { Log } from './log';
 import { commandLink } from './markdown';
 import { currentTokenAt, type DocumentScores, type DocumentState, type FoundToken } from './scores';
-import { wordOf, wordsIn } from './surprises';
 import type { HeatmapSwitch } from './switch';
 
 /** How long the hover waits for the model's distribution, in milliseconds. */

@@ -1,11 +1,12 @@
 /** Shows likely mistakes in the Problems view and in the text, follows edits, and offers what can be done about each. */
 import * as vscode from 'vscode';
+import type { Mistake } from '../find/mistakes';
 import { formatSurprisal } from '../loss/units';
 import { quoteVisible } from '../text/visible';
 import { onDidCloseDocument } from './closing';
 import { onDidChangeSetting, setting } from './configuration';
 import { COMMANDS, CONTEXTS, SECTION } from './keys';
-import { type Mistake, movedMistakes } from './mistakes';
+import { movedMistakes } from './movedMistakes';
 
 const t = vscode.l10n.t;
 

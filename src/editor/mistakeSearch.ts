@@ -1,12 +1,12 @@
 /** Looks for likely mistakes: on the lines that have changed since a commit, in all files of the window's work trees, or in a document. */
 import * as vscode from 'vscode';
+import { type Mistake, mistakesIn } from '../find/mistakes';
 import { wordPartsOf } from '../git/changes';
 import type { WorkTree } from '../git/workTree';
 import { SECTION_LIMITS } from '../text/sections';
 import { WordParts } from '../text/words';
 import type { CurrentEditor } from './current';
 import type { MistakeMarks } from './mistakeMarks';
-import type { Mistake } from './mistakes';
 import { showInformation } from './notices';
 import {
   counted,
@@ -18,14 +18,8 @@ import {
   type TextListener,
   type TextReader,
 } from './reading';
-import { EXPECTED, suggestionsFor } from './suggestions';
-import { typosIn } from './typos';
-import { wrongWordsIn } from './wrongWords';
 
 const t = vscode.l10n.t;
-
-/** Typos that are shown of a file at most, the most surprising ones. */
-const MOST_OF_A_FILE = 100;
 
 /** What was found, and where: "5 lines of 2 files". */
 interface Outcome {
@@ -127,25 +121,14 @@ export class MistakeSearch {
     });
   }
 
-  async #mistakesOf(read: ReadText, project: WordParts): Promise<Mistake[]> {
-    const { document, text, losses, questions, isMeant } = read;
-    // In their order: of a page that is no longer known the model has to read what comes before them only once then.
-    const typos = typosIn(text, losses, MOST_OF_A_FILE, isMeant, project)
-      .filter((typo) => !this.#marks.isRight(document, { ...typo, kind: 'misspelt' }))
-      .sort((one, other) => one.start - other.start);
-    const mistakes: Mistake[] = [];
-    for (const { start, end, word, part, nats, token } of typos) {
-      const expected = (await questions.top(token, EXPECTED)).map((entry) => entry.text);
-      const suggestions = suggestionsFor(word, part, { expected, known: project.all() });
-      mistakes.push({ kind: 'misspelt', start, end, word, nats, suggestions });
-    }
-    for (const { start, end, word, instead, saved } of await wrongWordsIn(text, losses, isMeant, questions)) {
-      const mistake: Mistake = { kind: 'wrong', start, end, word, nats: saved, suggestions: instead };
-      if (!this.#marks.isRight(document, mistake)) {
-        mistakes.push(mistake);
-      }
-    }
-    return mistakes;
+  async #mistakesOf(
+    { document, text, losses, questions, isMeant }: ReadText,
+    project: WordParts,
+  ): Promise<Mistake[]> {
+    const isRight = (word: string, start: number) =>
+      this.#marks.isRight(document, { kind: 'misspelt', word, start });
+    const mistakes = await mistakesIn(text, losses, { isMeant, project, isRight }, questions);
+    return mistakes.filter((mistake) => !this.#marks.isRight(document, mistake));
   }
 
   async #tell(outcome: Outcome | undefined): Promise<void> {

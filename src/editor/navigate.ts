@@ -1,5 +1,6 @@
 /** Jumps from one surprising token to the next. */
 import * as vscode from 'vscode';
+import { nextSurprise } from '../find/surprises';
 import { SURPRISING_BITS } from '../loss/heat';
 import type { Unit } from '../loss/lossMap';
 import { formatSurprisal } from '../loss/units';
@@ -9,7 +10,6 @@ import type { CurrentEditor } from './current';
 import { showInformation } from './notices';
 import { selectRange } from './reveal';
 import type { DocumentScores } from './scores';
-import { nextSurprise } from './surprises';
 
 const t = vscode.l10n.t;
 

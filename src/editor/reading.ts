@@ -4,6 +4,7 @@ import { join, relative, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { CancelledError, type EngineApi, reasonOf } from '../engine/api';
 import { gatherScores } from '../engine/gather';
+import { type Questions, questionsTo } from '../find/wrongWords';
 import { linesChangedSince } from '../git/changes';
 import { type ChangedFile, WorkTree } from '../git/workTree';
 import type { LossMap } from '../loss/lossMap';
@@ -15,7 +16,6 @@ import { SECTION_LIMITS } from '../text/sections';
 import type { CurrentEditor } from './current';
 import type { Log } from './log';
 import { showError, showInformation } from './notices';
-import type { Questions } from './wrongWords';
 
 const t = vscode.l10n.t;
 
@@ -290,10 +290,10 @@ export class TextReader implements vscode.Disposable {
         return [];
       }
     };
+    const { top, replacements } = questionsTo(this.#engine, name, score);
     return {
-      top: (token, count) =>
-        answered(async () => (await this.#engine.distributions(name, score, [token], count))[0].top),
-      replacements: (...question) => answered(() => this.#engine.replacements(name, score, ...question)),
+      top: (...question) => answered(() => top(...question)),
+      replacements: (...question) => answered(() => replacements(...question)),
     };
   }
 }

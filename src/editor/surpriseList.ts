@@ -1,5 +1,6 @@
 /** Lists the most surprising words or tokens of a document, or likely typos, and goes to one. */
 import * as vscode from 'vscode';
+import { isLikelyTypo, mostSurprisingUnits, wordsIn } from '../find/surprises';
 import type { LossMap, Unit } from '../loss/lossMap';
 import { formatCount, formatSurprisal } from '../loss/units';
 import { quoteVisible } from '../text/visible';
@@ -10,7 +11,6 @@ import { lineExcerpt, withoutIcons } from './lineExcerpt';
 import { showInformation } from './notices';
 import { selectRange } from './reveal';
 import { type DocumentScores, editorsOf } from './scores';
-import { isLikelyTypo, mostSurprisingUnits, wordsIn } from './surprises';
 
 const t = vscode.l10n.t;
 

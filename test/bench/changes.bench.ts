@@ -5,9 +5,10 @@
  * Takes about two minutes per round on two cores. `SURPRISAL_ROUNDS` sets their number; every scoring has an engine that has seen
  * nothing.
  */
-import { wrongWordsIn } from '../../src/editor/wrongWords';
+
 import { Engine } from '../../src/engine/client';
 import { gatherScores } from '../../src/engine/gather';
+import { questionsTo, wrongWordsIn } from '../../src/find/wrongWords';
 import { lineAt, lineStarts, rangesOfLines } from '../../src/text/lines';
 import { ENGINE_HOST, MODEL } from '../support/paths';
 import { machine, type Row, report, spreadOf } from './report';
@@ -67,10 +68,7 @@ async function main(): Promise<void> {
     if (isChanged) {
       const scored = performance.now();
       const isMeant = (offset: number) => isChanged[lineAt(starts, offset)];
-      await wrongWordsIn(text, losses, isMeant, {
-        top: async (token, count) => (await engine.distributions(FILE, score, [token], count))[0].top,
-        replacements: (...question) => engine.replacements(FILE, score, ...question),
-      });
+      await wrongWordsIn(text, losses, isMeant, questionsTo(engine, FILE, score));
       samples.searched.push(performance.now() - scored);
     }
   };

@@ -4,9 +4,10 @@
  *
  *   npm run bench -- mistakes      some fifteen minutes on two cores
  */
-import { isLikelyTypo, mostSurprisingUnits, wordsIn } from '../../src/editor/surprises';
-import { type WrongWord, wrongWordsIn } from '../../src/editor/wrongWords';
+
 import { Engine } from '../../src/engine/client';
+import { isLikelyTypo, mostSurprisingUnits, wordsIn } from '../../src/find/surprises';
+import { questionsTo, type WrongWord, wrongWordsIn } from '../../src/find/wrongWords';
 import { SURPRISING_WORD_BITS } from '../../src/loss/heat';
 import type { Unit } from '../../src/loss/lossMap';
 import { toBits } from '../../src/loss/units';
@@ -83,10 +84,7 @@ async function look(engine: Engine, original: string, planting: number, table: T
   lookAt(`words from ${SURPRISING_WORD_BITS} bits on`, listed);
   lookAt('likely typos', listed.filter(isTypo));
   if (planting < SEARCHED) {
-    const words = await wrongWordsIn(text, map, () => true, {
-      top: async (token, count) => (await engine.distributions('document', score, [token], count))[0].top,
-      replacements: (...question) => engine.replacements('document', score, ...question),
-    });
+    const words = await wrongWordsIn(text, map, () => true, questionsTo(engine, 'document', score));
     lookAt('likely wrong words', words);
     const right = words.filter((word) => mistakes.some((mistake) => isMended(text, word, mistake)));
     const found = words.filter((word) => mistakes.some((mistake) => touch(word, mistake)));

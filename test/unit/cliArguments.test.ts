@@ -28,6 +28,7 @@ describe('command line arguments', () => {
       by: 'word',
       from: 17,
       typos: false,
+      mistakes: false,
       since: undefined,
     });
   });
@@ -50,6 +51,7 @@ describe('command line arguments', () => {
         by: 'word',
         from: 17,
         typos: false,
+        mistakes: false,
         since: undefined,
       },
     );
@@ -106,6 +108,17 @@ describe('command line arguments', () => {
     refuses('score a --typos'.split(' '), '--typos goes with --format list');
     refuses('score a --format list --typos --by token'.split(' '), '--typos lists words');
     refuses('compare a --model x --typos'.split(' '), '--typos');
+  });
+
+  it('lists likely mistakes alone', () => {
+    const { mistakes } = parseCommand('score a --format list --mistakes'.split(' ')) as { mistakes: boolean };
+    assert.equal(mistakes, true);
+    refuses('score a --mistakes'.split(' '), '--mistakes goes with --format list');
+    for (const other of ['--by word', '--from 3', '--top 3', '--typos']) {
+      const [option] = other.split(' ');
+      refuses(`score --since main --mistakes ${other}`.split(' '), `--mistakes does not go with ${option}`);
+    }
+    refuses('compare a --model x --mistakes'.split(' '), '--mistakes');
   });
 
   it('lists what has changed since a revision', () => {

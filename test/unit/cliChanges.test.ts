@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Outcome, QUICK, surprisal } from '../support/command';
 import { gitEnvironment, hasGit } from '../support/git';
-import { ROOT } from '../support/paths';
+import { DEMO, ROOT } from '../support/paths';
 
 describe('surprisal score --since', function () {
   this.timeout(60_000);
@@ -130,6 +130,22 @@ describe('surprisal score --since', function () {
       assert.ok(expected.length >= changed.length, out);
       assert.deepEqual((await since('HEAD', words)).out.trimEnd().split('\n'), expected);
     }
+  });
+
+  it('lists likely mistakes, with what was perhaps meant: of a file, or of what has changed in it', async () => {
+    const text = await readFile(join(DEMO, 'statistics.py'), 'utf8');
+    await start({ 'statistics.py': text.replace('value - median', 'value - average') });
+    await write('statistics.py', text);
+    const wrong = 'statistics.py:29:25: 16.8 bits fewer with “average”, likely wrong word: “median”\n';
+    const typo = 'statistics.py:25:63: 63.8 bits, likely typo: “proprosed”, perhaps “proposed”\n';
+    const list = (...words: string[]) =>
+      surprisal(['score', ...words, '--mistakes', '--device', 'cpu'], '', { environment, cwd: root });
+    assert.deepEqual(await list('statistics.py', '--format', 'list'), {
+      status: 0,
+      out: typo + wrong,
+      error: '',
+    });
+    assert.deepEqual(await list('--since', 'HEAD'), { status: 0, out: wrong, error: '' });
   });
 
   it('names files relative to the current folder, and looks at the whole work tree from there', async () => {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import distance from 'damerau-levenshtein';
 import fc from 'fast-check';
 import type { TextChange } from '../../src/editor/carry';
-import { type Mistake, movedMistakes } from '../../src/editor/mistakes';
-import { suggestionsFor } from '../../src/editor/suggestions';
-import { typosIn } from '../../src/editor/typos';
+import { movedMistakes } from '../../src/editor/movedMistakes';
+import type { Mistake } from '../../src/find/mistakes';
+import { suggestionsFor } from '../../src/find/suggestions';
+import { typosIn } from '../../src/find/typos';
 import { WordParts } from '../../src/text/words';
 import { mapOf } from '../support/lossMaps';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Questions, wrongWordsIn } from '../../src/editor/wrongWords';
 import { Engine } from '../../src/engine/client';
+import { type Questions, questionsTo, wrongWordsIn } from '../../src/find/wrongWords';
 import { toBits } from '../../src/loss/units';
 import { mapOf } from '../support/lossMaps';
 import { DEMO, ENGINE_HOST, MODEL } from '../support/paths';
@@ -18,10 +18,7 @@ describe('likely wrong words', () => {
     try {
       const text = await readFile(join(DEMO, 'statistics.py'), 'utf8');
       const { map, score } = await scoreText(engine, 'demo', text);
-      const found = await wrongWordsIn(text, map, () => true, {
-        top: async (token, count) => (await engine.distributions('demo', score, [token], count))[0].top,
-        replacements: (...question) => engine.replacements('demo', score, ...question),
-      });
+      const found = await wrongWordsIn(text, map, () => true, questionsTo(engine, 'demo', score));
       const start = text.indexOf('(value - median)') + '(value - '.length;
       const [{ saved, ...wrong }, ...more] = found;
       assert.deepEqual(wrong, { start, end: start + 6, word: 'median', instead: ['average'] });

@@ -1,9 +1,10 @@
 /** The list format: a line for each surprising word or token, as compilers write theirs, for editors, grep and scripts. */
-import { toBits } from '../../loss/units';
+import { formatSurprisal, toBits } from '../../loss/units';
 import { lineStarts, positionAt } from '../../text/lines';
 import { quoteVisible } from '../../text/visible';
 import { wordWithin } from '../../text/words';
 import { nameOf } from '../input';
+import type { ReportMistake } from '../report';
 import { type Grouping, type Unit, unitsOf } from './document';
 import type { ReportFormat } from './reportFormat';
 import { expectationOf, numbersOf, type ReportUnit } from './summary';
@@ -26,10 +27,19 @@ export interface ListOptions {
  */
 export type ListFilter = (file: string, line: number, text: string) => boolean;
 
-/** Surprising words or tokens in the order of the text: `file:line:column: 15.3 bits, 1 in 40,000: “word”, expected …`. */
+/**
+ * Surprising words or tokens in the order of the text: `file:line:column: 15.3 bits, 1 in 40,000: “word”, expected …`; or likely
+ * mistakes, where a report has been searched for them.
+ */
 export function listFormat({ unit: shown, by, from, isListed }: ListOptions): ReportFormat {
   return {
     *report(report) {
+      if (report.mistakes) {
+        for (const mistake of report.mistakes) {
+          yield `${nameOf(report.file)}:${mistake.line}:${mistake.column}: ${mistakeText(mistake, shown)}\n`;
+        }
+        return;
+      }
       for (const unit of unitsOf(report, by)) {
         if (toBits(unit.nats) < from) {
           continue;
@@ -45,6 +55,15 @@ export function listFormat({ unit: shown, by, from, isListed }: ListOptions): Re
     },
     *end() {},
   };
+}
+
+/** Begins with a number, as the other lines do: the problem matcher goes by that. */
+function mistakeText({ kind, word, nats, suggestions: [best] }: ReportMistake, unit: ReportUnit): string {
+  const [number, written] = [formatSurprisal(nats, unit), quoteVisible(word)];
+  if (kind === 'wrong') {
+    return `${number} fewer with ${quoteVisible(best)}, likely wrong word: ${written}`;
+  }
+  return `${number}, likely typo: ${written}${best === undefined ? '' : `, perhaps ${quoteVisible(best)}`}`;
 }
 
 /** A word without the white space that its tokens have around it, and where that is. */

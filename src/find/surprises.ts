@@ -1,4 +1,4 @@
-/** Finds surprising tokens. No vscode import. */
+/** Finds surprising tokens. */
 import { SURPRISING_BITS, SURPRISING_WORD_BITS } from '../loss/heat';
 import type { LossMap, Unit } from '../loss/lossMap';
 import { toBits } from '../loss/units';

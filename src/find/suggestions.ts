@@ -1,4 +1,4 @@
-/** What a misspelt word may have been meant to be. No vscode import. */
+/** What a misspelt word may have been meant to be. */
 import distance from 'damerau-levenshtein';
 import type { WordRange } from '../text/words';
 

@@ -1,7 +1,8 @@
 /**
  * Words that are spelt right and likely not the ones that were meant: a variable in place of another one, a word that another line
- * has. Such a word is improbable in its place, and so is what follows it. No vscode import.
+ * has. Such a word is improbable in its place, and so is what follows it.
  */
+import type { EngineApi } from '../engine/api';
 import type { Alternative, Replacement } from '../engine/protocol';
 import type { LossMap, Unit } from '../loss/lossMap';
 import { toBits } from '../loss/units';
@@ -46,6 +47,18 @@ export interface Questions {
     texts: readonly string[],
     behind: number,
   ): Promise<readonly Replacement[]>;
+}
+
+/** Asks an engine. @param score names a scoring of the document, as in `EngineApi` */
+export function questionsTo(
+  engine: Pick<EngineApi, 'distributions' | 'replacements'>,
+  document: string,
+  score: number,
+): Questions {
+  return {
+    top: async (token, count) => (await engine.distributions(document, score, [token], count))[0].top,
+    replacements: (...question) => engine.replacements(document, score, ...question),
+  };
 }
 
 /**

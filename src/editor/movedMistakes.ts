@@ -1,17 +1,7 @@
-/** Words that are likely mistakes, and what becomes of them when the text is edited. No vscode import. */
-import { isInsideWord, type WordRange } from '../text/words';
+/** What becomes of likely mistakes when the text is edited. No vscode import. */
+import type { Mistake } from '../find/mistakes';
+import { isInsideWord } from '../text/words';
 import type { TextChange } from './carry';
-
-/** A word that is likely a mistake. */
-export interface Mistake extends WordRange {
-  /** It is spelt wrong; or right, and likely another word was meant. */
-  readonly kind: 'misspelt' | 'wrong';
-  readonly word: string;
-  /** The surprisal of a misspelt word, or what the first suggestion saves in place of a wrong one; in nats. */
-  readonly nats: number;
-  /** What to write instead, the best first. */
-  readonly suggestions: readonly string[];
-}
 
 /**
  * Where mistakes are after edits; without those that an edit has touched.

@@ -1,4 +1,4 @@
-/** Likely typos in a text. No vscode import. */
+/** Likely typos in a text. */
 import type { LossMap } from '../loss/lossMap';
 import { type WordParts, type WordRange, wordAround } from '../text/words';
 import { isLikelyTypo, mostSurprisingUnits, wordsIn } from './surprises';

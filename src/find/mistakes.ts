@@ -1,0 +1,57 @@
+/** What is likely wrong in a text: words that are misspelt, and words in place of which others were meant. */
+import type { LossMap } from '../loss/lossMap';
+import type { WordParts, WordRange } from '../text/words';
+import { EXPECTED, suggestionsFor } from './suggestions';
+import { typosIn } from './typos';
+import { type Questions, wrongWordsIn } from './wrongWords';
+
+/** Typos that are looked at in a text at most, the most surprising ones. */
+const MOST_TYPOS = 100;
+
+/** A word that is likely a mistake. */
+export interface Mistake extends WordRange {
+  /** It is spelt wrong; or right, and likely another word was meant. */
+  readonly kind: 'misspelt' | 'wrong';
+  readonly word: string;
+  /** The surprisal of a misspelt word, or what the first suggestion saves in place of a wrong one; in nats. */
+  readonly nats: number;
+  /** What to write instead, the best first; of a wrong word there is at least one. */
+  readonly suggestions: readonly string[];
+}
+
+/** Where mistakes are looked for in a text, and what tells them. */
+export interface Search {
+  /** Whether words are meant that begin at a UTF-16 offset. */
+  isMeant(offset: number): boolean;
+  /** The parts of words that there are, in the text and elsewhere. */
+  readonly project: WordParts;
+  /** Whether a word is known not to be misspelt. */
+  isRight?(word: string, start: number): boolean;
+}
+
+/**
+ * The likely mistakes of a text: its typos in their order, then its wrong words.
+ * @param losses of the text; words without a score are left out
+ * @throws what the questions throw
+ */
+export async function mistakesIn(
+  text: string,
+  losses: LossMap,
+  { isMeant, project, isRight }: Search,
+  questions: Questions,
+): Promise<Mistake[]> {
+  // In their order: of a page that is no longer known the model has to read what comes before them only once then.
+  const typos = typosIn(text, losses, MOST_TYPOS, isMeant, project)
+    .filter(({ word, start }) => !isRight?.(word, start))
+    .sort((one, other) => one.start - other.start);
+  const mistakes: Mistake[] = [];
+  for (const { start, end, word, part, nats, token } of typos) {
+    const expected = (await questions.top(token, EXPECTED)).map((entry) => entry.text);
+    const suggestions = suggestionsFor(word, part, { expected, known: project.all() });
+    mistakes.push({ kind: 'misspelt', start, end, word, nats, suggestions });
+  }
+  for (const { start, end, word, instead, saved } of await wrongWordsIn(text, losses, isMeant, questions)) {
+    mistakes.push({ kind: 'wrong', start, end, word, nats: saved, suggestions: instead });
+  }
+  return mistakes;
+}
