@@ -83,7 +83,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
     log,
   );
   comparison = comparing;
-  const reader = new TextReader(started, current, log);
+  const reader = new TextReader(started, log);
   const isBusy = () => scores.isWanted || trainings.isRunning || comparing.isRunning || reader.isRunning;
   const idleStop = new IdleStop(started, isBusy);
   const mistakeMarks = new MistakeMarks();

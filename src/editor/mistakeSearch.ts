@@ -3,19 +3,19 @@ import * as vscode from 'vscode';
 import { type Mistake, mistakesIn } from '../find/mistakes';
 import { wordPartsOf } from '../git/changes';
 import type { WorkTree } from '../git/workTree';
+import { formatCount } from '../loss/units';
 import { SECTION_LIMITS } from '../text/sections';
 import { WordParts } from '../text/words';
+import { chooseChanges, counted, type Since } from './changes';
 import type { CurrentEditor } from './current';
 import type { MistakeMarks } from './mistakeMarks';
 import { showInformation } from './notices';
 import {
-  counted,
+  type ChangeListener,
   leftOutText,
   linesText,
   type ReadText,
   readText,
-  type Since,
-  type TextListener,
   type TextReader,
 } from './reading';
 
@@ -45,7 +45,7 @@ export class MistakeSearch {
   async findInChanges(): Promise<void> {
     await this.#tell(
       await this.#reader.run(async (controller) => {
-        const since = await this.#reader.choose(t('Likely Mistakes in Changes'));
+        const since = await chooseChanges(this.#current, t('Likely Mistakes in Changes'));
         return since && this.#searchChanges(since, controller);
       }),
     );
@@ -71,7 +71,7 @@ export class MistakeSearch {
     const lines = isSingleLine ? ([0, document.lineCount - 1] as const) : ([start.line, last] as const);
     await this.#tell(
       await this.#reader.run((controller) =>
-        this.#search(controller, async (_, listener) => {
+        this.#search(1, controller, async (listener) => {
           const count = await this.#reader.readLines(document, lines, listener, controller.signal);
           return { where: linesText(count), rest: '' };
         }),
@@ -80,35 +80,21 @@ export class MistakeSearch {
   }
 
   #searchChanges(since: Since, controller: AbortController): Promise<Outcome> {
-    return this.#search(controller, async (progress, listener) => {
+    return this.#search(since.count, controller, async (listener) => {
       this.#marks.clear();
-      const begin = (name: string, number: number) =>
-        progress.report({
-          message: t('{0} ({1} of {2})', name, number, since.count),
-          increment: 100 / since.count,
-        });
-      const read = await this.#reader.read(since, { ...listener, begin }, controller.signal);
+      const read = await this.#reader.read(since, listener, controller.signal);
       return { where: readText(read, since), rest: leftOutText(read) };
     });
   }
 
-  /** Shows what is found, in place of what was shown there before, and that it is being looked for. */
+  /** Shows what is found in texts, in place of what was shown there before, and how far it has come. */
   async #search(
+    texts: number,
     controller: AbortController,
-    read: (
-      progress: vscode.Progress<{ message: string; increment: number }>,
-      listener: TextListener<readonly Mistake[]>,
-    ) => Promise<Omit<Outcome, 'count'>>,
+    read: (listener: ChangeListener<readonly Mistake[]>) => Promise<Omit<Outcome, 'count'>>,
   ): Promise<Outcome> {
     let count = 0;
     const projects = new Projects();
-    const listener = {
-      find: async (text: ReadText) => this.#mistakesOf(text, await projects.partsOf(text)),
-      take: (document: vscode.TextDocument, mistakes: readonly Mistake[]) => {
-        count += mistakes.length;
-        this.#marks.set(document, mistakes);
-      },
-    };
     const where = {
       location: vscode.ProgressLocation.Notification,
       title: t('Surprisal: looking for likely mistakes'),
@@ -116,7 +102,24 @@ export class MistakeSearch {
     };
     return vscode.window.withProgress(where, async (progress, cancellation) => {
       cancellation.onCancellationRequested(() => controller.abort());
-      const told = await read(progress, listener);
+      let name = '';
+      const tell = (what: string) => progress.report({ message: name === '' ? what : `${name}, ${what}` });
+      const told = await read({
+        begin: (file, number) => {
+          name = t('{0} ({1} of {2})', file, number, texts);
+          progress.report({ message: name, increment: 100 / texts });
+        },
+        progress: (share) => tell(t('{0} % read', Math.floor(100 * share))),
+        find: async (text) => {
+          const lookedAt = (done: number, total: number) =>
+            tell(t('word {0} of {1}', formatCount(done + 1), formatCount(total)));
+          return this.#mistakesOf(text, await projects.partsOf(text), lookedAt);
+        },
+        take: (document, mistakes) => {
+          count += mistakes.length;
+          this.#marks.set(document, mistakes);
+        },
+      });
       return { ...told, count };
     });
   }
@@ -124,10 +127,11 @@ export class MistakeSearch {
   async #mistakesOf(
     { document, text, losses, questions, isMeant }: ReadText,
     project: WordParts,
+    onProgress: (done: number, total: number) => void,
   ): Promise<Mistake[]> {
     const isRight = (word: string, start: number) =>
       this.#marks.isRight(document, { kind: 'misspelt', word, start });
-    const mistakes = await mistakesIn(text, losses, { isMeant, project, isRight }, questions);
+    const mistakes = await mistakesIn(text, losses, { isMeant, project, isRight, onProgress }, questions);
     return mistakes.filter((mistake) => !this.#marks.isRight(document, mistake));
   }
 

@@ -1,44 +1,21 @@
 /** Has texts read by the model: what has changed since a commit, in all files of the window's work trees, or a document. */
-import { realpath } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { join, relative } from 'node:path';
 import * as vscode from 'vscode';
 import { CancelledError, type EngineApi, reasonOf } from '../engine/api';
 import { gatherScores } from '../engine/gather';
 import { type Questions, questionsTo } from '../find/wrongWords';
 import { linesChangedSince } from '../git/changes';
-import { type ChangedFile, WorkTree } from '../git/workTree';
+import type { WorkTree } from '../git/workTree';
 import type { LossMap } from '../loss/lossMap';
-import { formatCount } from '../loss/units';
 import { messageOf } from '../model/errors';
 import { isGenerated } from '../text/generated';
 import { lineAt, lineStarts, rangesOfLines } from '../text/lines';
 import { SECTION_LIMITS } from '../text/sections';
-import type { CurrentEditor } from './current';
+import { counted, type Since } from './changes';
 import type { Log } from './log';
-import { showError, showInformation } from './notices';
+import { showError } from './notices';
 
 const t = vscode.l10n.t;
-
-/** A work tree, and where the window has it: its folder may be a link. */
-interface Place {
-  readonly tree: WorkTree;
-  readonly folder: string;
-}
-
-/** The files of a work tree that have changed since a commit. */
-interface Changes extends Place {
-  readonly commit: string;
-  readonly files: readonly ChangedFile[];
-}
-
-/** What somebody may want to look at. */
-export interface Since {
-  /** Says since when, behind "Nothing has changed". */
-  readonly label: string;
-  readonly changes: readonly Changes[];
-  /** Number of files. */
-  readonly count: number;
-}
 
 /** A text of which some lines have their scores. */
 export interface ReadText {
@@ -56,6 +33,8 @@ export interface ReadText {
 
 /** What becomes of the texts that are read. */
 export interface TextListener<T> {
+  /** So much of what is to be read of a text is read. @param share from 0 to 1 */
+  progress?(share: number): void;
   /** Makes something of a text. It is called again where the text is edited meanwhile. */
   find(read: ReadText): Promise<T>;
   /** Takes over what was made of a document's present text. */
@@ -89,15 +68,13 @@ interface Source {
 /** Reads for one command at a time. */
 export class TextReader implements vscode.Disposable {
   readonly #engine: EngineApi;
-  readonly #current: CurrentEditor;
   readonly #log: Log;
   #running: AbortController | undefined;
   /** How many texts were read. */
   #count = 0;
 
-  constructor(engine: EngineApi, current: CurrentEditor, log: Log) {
+  constructor(engine: EngineApi, log: Log) {
     this.#engine = engine;
-    this.#current = current;
     this.#log = log;
   }
 
@@ -136,27 +113,6 @@ export class TextReader implements vscode.Disposable {
   }
 
   /**
-   * Asks git what has changed, and the user since when, if there is a choice.
-   * @param title of that question
-   * @returns undefined where there is nothing, which is told, or where the user wants nothing
-   * @throws GitError
-   */
-  async choose(title: string): Promise<Since | undefined> {
-    if (!vscode.workspace.isTrusted) {
-      void showInformation(t('What has changed is asked of git, which a workspace has to be trusted for.'));
-      return undefined;
-    }
-    const places = await this.#places();
-    if (places.length === 0) {
-      void showInformation(
-        t('There is no git repository here: neither in the folders of this window, nor around the file.'),
-      );
-      return undefined;
-    }
-    return chosen(title, await choicesOf(places));
-  }
-
-  /**
    * Has the lines scored that have changed, file after file.
    * @throws GitError | EngineError | CancelledError
    */
@@ -182,25 +138,6 @@ export class TextReader implements vscode.Disposable {
       }
     }
     return sum;
-  }
-
-  /** The work trees of the window's folders, and of the current file. */
-  async #places(): Promise<Place[]> {
-    const document = this.#current.editor?.document.uri;
-    const folders = [
-      ...(vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri),
-      ...(document ? [vscode.Uri.joinPath(document, '..')] : []),
-    ];
-    const git = gitProgram();
-    const places = new Map<string, Place>();
-    for (const { scheme, fsPath } of folders) {
-      const tree = scheme === 'file' ? await WorkTree.containing(fsPath, git) : undefined;
-      if (tree && !places.has(tree.root)) {
-        const folder = join(fsPath, relative(await realpath(fsPath), tree.root));
-        places.set(tree.root, { tree, folder });
-      }
-    }
-    return [...places.values()];
   }
 
   /**
@@ -256,19 +193,22 @@ export class TextReader implements vscode.Disposable {
     { tree }: Source,
     document: vscode.TextDocument,
     lines: readonly boolean[],
-    { find }: TextListener<T>,
+    { progress, find }: TextListener<T>,
     signal: AbortSignal,
   ): Promise<T> {
     const text = document.getText();
     // Nothing that another command has left under way is meant.
     const name = `read ${++this.#count}: ${document.uri}`;
     let score = 0;
-    const begin = (id: number) => {
-      score = id;
+    const listener = {
+      begin: (id: number) => {
+        score = id;
+      },
+      progress: (done: number, total: number) => progress?.(done / total),
     };
     try {
       const only = rangesOfLines(text, lines);
-      const { losses } = await gatherScores(this.#engine, name, text, { begin }, { signal, only });
+      const { losses } = await gatherScores(this.#engine, name, text, listener, { signal, only });
       const questions = this.#questions(name, score, signal);
       const starts = lineStarts(text);
       const isMeant = (offset: number) => lines[lineAt(starts, offset)];
@@ -298,6 +238,20 @@ export class TextReader implements vscode.Disposable {
   }
 }
 
+/** The text of a file that a person may have written; undefined of others. */
+async function documentOf(path: string): Promise<vscode.TextDocument | undefined> {
+  if (isGenerated(path)) {
+    return undefined;
+  }
+  try {
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
+    return document.getText().length <= SECTION_LIMITS.large ? document : undefined;
+  } catch {
+    // It is no text, or gone meanwhile.
+    return undefined;
+  }
+}
+
 /** A number of lines. */
 export function linesText(lines: number): string {
   return counted(lines, t('line'), t('lines'));
@@ -318,113 +272,4 @@ export function leftOutText({ leftOut }: ReadChanges): string {
   return leftOut === 0
     ? ''
     : ` ${t('{0} left out, as no text, too large, or written by a program.', counted(leftOut, t('file was'), t('files were')))}`;
-}
-
-/** The program that VS Code's own git support runs. */
-function gitProgram(): string | undefined {
-  const git = vscode.extensions.getExtension('vscode.git');
-  const exported = git?.isActive ? git.exports : undefined;
-  const path: unknown = exported?.enabled ? exported.getAPI(1)?.git?.path : undefined;
-  return typeof path === 'string' ? path : undefined;
-}
-
-/** The text of a file that a person may have written; undefined of others. */
-async function documentOf(path: string): Promise<vscode.TextDocument | undefined> {
-  if (isGenerated(path)) {
-    return undefined;
-  }
-  try {
-    const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
-    return document.getText().length <= SECTION_LIMITS.large ? document : undefined;
-  } catch {
-    // It is no text, or gone meanwhile.
-    return undefined;
-  }
-}
-
-/** Since when one may look: the last commit, and since the main branch was left where that is another one. */
-async function choicesOf(places: readonly Place[]): Promise<Since[]> {
-  const sinceCommit: Changes[] = [];
-  const sinceBranch: Changes[] = [];
-  const branches = new Set<string>();
-  for (const place of places) {
-    const { tree } = place;
-    const head = await tree.baseOf('HEAD');
-    const atCommit = await changesOf(place, head);
-    sinceCommit.push(atCommit);
-    const branch = await tree.mainBranch();
-    const base = branch === undefined ? head : await tree.baseOf(branch).catch(() => head);
-    if (branch !== undefined && base !== head) {
-      branches.add(branch);
-      sinceBranch.push(await changesOf(place, base));
-    } else {
-      sinceBranch.push(atCommit);
-    }
-  }
-  return [
-    { label: t('since the last commit'), ...counts(sinceCommit) },
-    ...(branches.size > 0
-      ? [{ label: t('since {0} was left', [...branches].join(', ')), ...counts(sinceBranch) }]
-      : []),
-  ];
-}
-
-/** Files on disk, and those with text that is not saved. */
-async function changesOf(place: Place, commit: string): Promise<Changes> {
-  const { tree, folder } = place;
-  const files = await tree.changedSince(commit);
-  const known = new Set(files.map(({ path }) => path));
-  for (const { isDirty, uri } of vscode.workspace.textDocuments) {
-    const inTree = relative(folder, uri.fsPath);
-    const file = { path: join(tree.root, inTree), before: inTree.split(sep).join('/') };
-    if (
-      isDirty &&
-      uri.scheme === 'file' &&
-      !known.has(file.path) &&
-      (await isIn(tree, commit, file.before))
-    ) {
-      files.push(file);
-    }
-  }
-  return { ...place, commit, files };
-}
-
-/** Whether a commit has a file. */
-async function isIn(tree: WorkTree, commit: string, name: string): Promise<boolean> {
-  try {
-    await tree.textAt(commit, name);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function counts(changes: readonly Changes[]): Pick<Since, 'changes' | 'count'> {
-  return { changes, count: changes.reduce((sum, { files }) => sum + files.length, 0) };
-}
-
-/** The one with files; the one that the user chooses where there are several; undefined where there is none. */
-async function chosen(title: string, choices: readonly Since[]): Promise<Since | undefined> {
-  const some = choices.filter(({ count }) => count > 0);
-  if (some.length === 0) {
-    void showInformation(t('Nothing has changed {0}.', choices.at(-1)!.label));
-  }
-  if (some.length < 2) {
-    return some[0];
-  }
-  const items = some.map((since) => ({
-    label: since.label[0].toUpperCase() + since.label.slice(1),
-    description: counted(since.count, t('file'), t('files')),
-    since,
-  }));
-  const item = await vscode.window.showQuickPick(items, {
-    title,
-    placeHolder: t('Since when'),
-  });
-  return item?.since;
-}
-
-/** A number of things. */
-export function counted(count: number, one: string, many: string): string {
-  return `${formatCount(count)} ${count === 1 ? one : many}`;
 }

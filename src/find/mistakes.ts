@@ -27,6 +27,8 @@ export interface Search {
   readonly project: WordParts;
   /** Whether a word is known not to be misspelt. */
   isRight?(word: string, start: number): boolean;
+  /** Receives how many words are looked at, of all that may be wrong ones. */
+  onProgress?(done: number, total: number): void;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface Search {
 export async function mistakesIn(
   text: string,
   losses: LossMap,
-  { isMeant, project, isRight }: Search,
+  { isMeant, project, isRight, onProgress }: Search,
   questions: Questions,
 ): Promise<Mistake[]> {
   // In their order: of a page that is no longer known the model has to read what comes before them only once then.
@@ -50,7 +52,8 @@ export async function mistakesIn(
     const suggestions = suggestionsFor(word, part, { expected, known: project.all() });
     mistakes.push({ kind: 'misspelt', start, end, word, nats, suggestions });
   }
-  for (const { start, end, word, instead, saved } of await wrongWordsIn(text, losses, isMeant, questions)) {
+  const wrong = await wrongWordsIn(text, losses, isMeant, questions, onProgress);
+  for (const { start, end, word, instead, saved } of wrong) {
     mistakes.push({ kind: 'wrong', start, end, word, nats: saved, suggestions: instead });
   }
   return mistakes;

@@ -66,6 +66,7 @@ export function questionsTo(
  * of those that the model expected, would save {@link SAVED_BITS} and more.
  * @param losses of the text; words without a score are left out
  * @param isMeant whether words are meant that begin at a UTF-16 offset
+ * @param onProgress receives how many words are looked at, of all that are to be
  * @throws what the questions throw
  */
 export async function wrongWordsIn(
@@ -73,13 +74,13 @@ export async function wrongWordsIn(
   losses: LossMap,
   isMeant: (offset: number) => boolean,
   questions: Questions,
+  onProgress?: (done: number, total: number) => void,
 ): Promise<WrongWord[]> {
   const known = new KnownWords(text);
   const found: WrongWord[] = [];
-  for (const doubt of doubtsIn(text, losses, known)) {
-    if (!isMeant(doubt.start)) {
-      continue;
-    }
+  const doubts = doubtsIn(text, losses, known).filter(({ start }) => isMeant(start));
+  for (const [number, doubt] of doubts.entries()) {
+    onProgress?.(number, doubts.length);
     const { unit, word, before, behind } = doubt;
     const tried = known.expected(await questions.top(unit.first, EXPECTED), doubt, losses.nats[unit.first]);
     if (tried.length === 0) {

@@ -5,7 +5,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasGit } from '../support/git';
-import { DEMO } from '../support/paths';
+import { DEMO, ROOT } from '../support/paths';
 import { keepEvidence, openWorkbench, type Workbench } from '../support/workbench';
 import { DEMO_FILE, eventually, SCORED_WITHIN, SETTINGS } from './support';
 
@@ -33,6 +33,7 @@ describe('likely mistakes', () => {
     this.timeout(240_000);
     folder = await mkdtemp(join(tmpdir(), 'surprisal-changes-'));
     await cp(DEMO, join(folder, 'demo'), { recursive: true });
+    await cp(join(ROOT, 'src', 'engine', 'scorer.ts'), join(folder, 'demo', 'long.ts'));
     if (hasGit) {
       git('-c', 'init.defaultBranch=main', 'init', '--quiet');
       git('add', '.');
@@ -213,5 +214,21 @@ describe('likely mistakes', () => {
       problems,
       (rows) => rows.length === 0 || /No problems/.test(rows[0]),
     );
+  });
+
+  it('are no longer looked for where the user has had enough, and it is told how far that is', async () => {
+    await workbench.runCommand('Notifications: Clear All Notifications');
+    await workbench.openFile('long.ts');
+    await workbench.startCommand('Surprisal: Find Likely Mistakes in Document');
+    await message(/looking for likely mistakes: [1-9]\d? % read/).waitFor({ timeout: SCORED_WITHIN });
+    await workbench.screenshot('mistakes-progress');
+    const toast = workbench.page.locator('.notification-toast', { hasText: 'looking for likely mistakes' });
+    await toast.getByRole('button', { name: 'Cancel' }).click();
+    await toast.waitFor({ state: 'detached' });
+    // What is searched next is not held up.
+    await workbench.goTo(1);
+    await workbench.page.keyboard.press('Shift+ArrowDown');
+    await workbench.startCommand('Surprisal: Find Likely Mistakes in Document');
+    await message(/likely mistakes? on 1 line\./).waitFor({ timeout: SCORED_WITHIN });
   });
 });
