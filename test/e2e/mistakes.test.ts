@@ -81,6 +81,12 @@ describe('likely mistakes', () => {
       (rows) => rows.length === expected.length && expected.every((part, row) => rows[row].includes(part)),
       SCORED_WITHIN,
     );
+  const problemsAreGone = () =>
+    eventually(
+      'no problem should be left',
+      problems,
+      (rows) => rows.length === 0 || /No problems/.test(rows[0]),
+    );
   const choice = (label: string) =>
     workbench.page.locator('.quick-input-widget .monaco-list-row', { hasText: label });
   const find = async (since: string, told: string) => {
@@ -143,11 +149,7 @@ describe('likely mistakes', () => {
     await workbench.goTo(4, 9);
     await openFixes();
     await applyFix('“recieve” Is No Typo');
-    await eventually(
-      'no problem should be left',
-      problems,
-      (rows) => rows.length === 0 || /No problems/.test(rows[0]),
-    );
+    await problemsAreGone();
   });
 
   it('are those of all that a branch has changed, too, unsaved text included', async () => {
@@ -158,11 +160,7 @@ describe('likely mistakes', () => {
     await problemsBecome('inventory.ts', 'Likely typo: “Shelfs”', 'Likely typo: “countted”');
     await workbench.screenshot('changes-branch');
     await workbench.runCommand('Surprisal: Clear Likely Mistakes');
-    await eventually(
-      'no problem should be left',
-      problems,
-      (rows) => rows.length === 0 || /No problems/.test(rows[0]),
-    );
+    await problemsAreGone();
   });
 
   it('are none where nothing has changed', async () => {
@@ -209,11 +207,7 @@ describe('likely mistakes', () => {
     }
     await workbench.page.keyboard.up('Shift');
     await search('No likely mistakes on 3 lines.');
-    await eventually(
-      'no problem should be left',
-      problems,
-      (rows) => rows.length === 0 || /No problems/.test(rows[0]),
-    );
+    await problemsAreGone();
   });
 
   it('are no longer looked for where the user has had enough, and it is told how far that is', async () => {
