@@ -19,7 +19,7 @@ const EXPECTED = 20;
 const TRIED = 3;
 
 /** How much more probable, in bits, the first token of a word is that is tried. */
-const BETTER_BITS = 10;
+const BETTER_BITS = 11;
 
 /** Tokens behind the word that count. */
 const BEHIND = 16;

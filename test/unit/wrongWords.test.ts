@@ -41,7 +41,7 @@ describe('likely wrong words', () => {
   const tokens: readonly (readonly [string, number])[] = [
     ['count', 20],
     [' total', 30],
-    [' count', 14],
+    [' count', 16],
     [' once', 30],
     [' total', 11],
     [' counter', 20],
