@@ -30,7 +30,7 @@ export class Messages {
    * @param done how much is done, of `total`
    * @param amounts the two as they are shown
    */
-  progress(name: string, done: number, total: number, amounts = `${done} of ${total} tokens`): void {
+  progress(name: string, done: number, total: number, amounts: string): void {
     if (this.stream.isTTY && done < total) {
       const numbers = `: ${amounts}`;
       // A line that is wrapped could not be cleared.

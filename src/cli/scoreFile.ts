@@ -25,8 +25,8 @@ export interface FileRequest {
   readonly only?: readonly number[] | undefined;
   /** Where likely mistakes are looked for; nowhere, unless it is given. */
   readonly search?: Search | undefined;
-  /** Receives the number of tokens scored, of all that are to be. */
-  onProgress(done: number, total: number): void;
+  /** Receives the number of tokens scored, of all that are to be; then of words looked at, if there is a search. */
+  onProgress(done: number, total: number, what: 'tokens' | 'words'): void;
 }
 
 /**
@@ -116,11 +116,14 @@ async function scoredOnce(
         questions.push(question);
       }
     },
-    progress: onProgress,
+    progress: (done, total) => onProgress(done, total, 'tokens'),
   };
   const { losses, statistics } = await gatherScores(engine, file, text, listener, { only });
   await Promise.all(questions);
-  const mistakes = search && (await mistakesIn(text, losses, search, questionsTo(engine, file, score)));
+  const looked = (done: number, total: number) => onProgress(done, total, 'words');
+  const mistakes =
+    search &&
+    (await mistakesIn(text, losses, { ...search, onProgress: looked }, questionsTo(engine, file, score)));
   return { losses, alternatives, seconds: statistics.seconds, mistakes };
 }
 

@@ -88,7 +88,7 @@ async function reportOf(
       top,
       only: only?.(file),
       search: search?.(file),
-      onProgress: (done, total) => messages.progress(name, done, total),
+      onProgress: (done, total, what) => messages.progress(name, done, total, `${done} of ${total} ${what}`),
     });
   } catch (error) {
     throw new InputError(`${name}: ${reasonOf(error)}`);

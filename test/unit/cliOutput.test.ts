@@ -65,14 +65,14 @@ describe('command line messages', () => {
 
   it('shows progress on terminals only, on a line of their width, cleared before a complaint', () => {
     const file = streamOf({ isTTY: false });
-    new Messages(file.stream).progress('a.txt', 1, 2);
+    new Messages(file.stream).progress('a.txt', 1, 2, '1 of 2 tokens');
     assert.equal(file.shown(), '');
 
     const { stream, shown } = streamOf({ isTTY: true, columns: 30 });
     const messages = new Messages(stream);
-    messages.progress('folder/of/many/things.txt', 5, 10);
+    messages.progress('folder/of/many/things.txt', 5, 10, '5 of 10 tokens');
     messages.complain('wrong');
-    messages.progress('a.txt', 10, 10);
+    messages.progress('a.txt', 10, 10, '10 of 10 tokens');
     messages.progress('a/b', 1, 2, '1 of 2 MB');
     messages.clearProgress();
     assert.equal(
