@@ -5,7 +5,7 @@ import type { Search } from '../find/mistakes';
 import { linesChangedSince, wordPartsOf } from '../git/changes';
 import { type ChangedFile, WorkTree } from '../git/workTree';
 import { isGenerated } from '../text/generated';
-import { lineAt, lineStarts, rangesOfLines } from '../text/lines';
+import { onLines, rangesOfLines } from '../text/lines';
 import { SECTION_LIMITS } from '../text/sections';
 import { WordParts } from '../text/words';
 import type { ListFilter } from './format/list';
@@ -122,8 +122,7 @@ export class Changes {
   /** Looks for mistakes on the lines of one of the files that have changed. */
   readonly search = (name: string): Search => {
     const { text, isChanged } = this.#scored.get(name)!;
-    const starts = lineStarts(text);
-    return { isMeant: (offset) => isChanged[lineAt(starts, offset)], project: this.#parts! };
+    return { isMeant: onLines(text, isChanged), project: this.#parts! };
   };
 
   /** Whether a line of one of the files has changed, and a word of it may be a typo where only these are listed. */

@@ -98,11 +98,12 @@ async function score(command: ScoreCommand): Promise<number> {
     return scoreChanges(command, command.since);
   }
   const { typos, mistakes, files } = command;
-  const around = new Around(typos || mistakes);
-  const parts = typos || mistakes ? await partsOf(files, around) : undefined;
+  const needsParts = typos || mistakes;
+  const around = new Around(needsParts);
+  const parts = needsParts ? await partsOf(files, around) : undefined;
   const isListed = parts && ((_file: string, _line: number, text: string) => parts.hasUnique(text));
-  const search = parts && mistakes ? { search: () => ({ isMeant: () => true, project: parts }) } : {};
-  const reports = reportsOf(command, { ...around, ...search });
+  const search = parts && mistakes ? () => ({ isMeant: () => true, project: parts }) : undefined;
+  const reports = reportsOf(command, { ...around, search });
   const status = await statusOf(writeAll(reports, formatOf(command, isListed)));
   return around.failed ? EXIT_WRONG_INPUT : status;
 }
@@ -116,10 +117,10 @@ async function scoreChanges(command: ScoreCommand, revision: string): Promise<nu
   const { fail } = around;
   const changes = await Changes.since(revision, command, { folder: process.cwd(), messages, fail });
   const { read, only, isListed } = changes;
-  const search = command.mistakes ? { search: changes.search } : {};
+  const search = command.mistakes ? changes.search : undefined;
   const reports = reportsOf(
     { ...command, files: changes.files() },
-    { root: ROOT, messages, fail, read, only, ...search },
+    { root: ROOT, messages, fail, read, only, search },
   );
   const status = await statusOf(writeAll(reports, formatOf(command, isListed)));
   return around.failed ? EXIT_WRONG_INPUT : status;

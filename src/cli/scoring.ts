@@ -31,7 +31,7 @@ export interface Surroundings {
   /** The flattened UTF-16 ranges of an input that are scored; all of it, unless there is such a choice. */
   only?(file: string): readonly number[];
   /** Where likely mistakes are looked for in an input; nowhere, unless there is such a choice. */
-  search?(file: string): Search;
+  readonly search?: ((file: string) => Search) | undefined;
   readonly messages: Messages;
   /** Hears of what cannot be scored: the reason, naming the file or the model. */
   fail(message: string): void;

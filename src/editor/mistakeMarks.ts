@@ -66,7 +66,7 @@ export class MistakeMarks implements vscode.Disposable, vscode.CodeActionProvide
     }
     this.#collection.set(
       document.uri,
-      mistakes.map((typo) => diagnosticOf(document, typo)),
+      mistakes.map((mistake) => diagnosticOf(document, mistake)),
     );
     this.#tell();
   }
@@ -87,8 +87,8 @@ export class MistakeMarks implements vscode.Disposable, vscode.CodeActionProvide
   provideCodeActions(document: vscode.TextDocument, range: vscode.Range): vscode.CodeAction[] {
     const mistakes = this.#mistakes.get(document.uri.toString()) ?? [];
     return mistakes
-      .filter((typo) => rangeOf(document, typo).intersection(range))
-      .flatMap((typo) => actionsOf(document, typo));
+      .filter((mistake) => rangeOf(document, mistake).intersection(range))
+      .flatMap((mistake) => actionsOf(document, mistake));
   }
 
   dispose(): void {

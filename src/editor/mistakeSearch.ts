@@ -1,6 +1,6 @@
 /** Looks for likely mistakes: on the lines that have changed since a commit, in all files of the window's work trees, or in a document. */
 import * as vscode from 'vscode';
-import { type Mistake, mistakesIn } from '../find/mistakes';
+import { type Mistake, mistakesIn, type Search } from '../find/mistakes';
 import { wordPartsOf } from '../git/changes';
 import type { WorkTree } from '../git/workTree';
 import { formatCount } from '../loss/units';
@@ -20,6 +20,9 @@ import {
 } from './reading';
 
 const t = vscode.l10n.t;
+
+/** Typos that are shown of a text at most, the most surprising ones. */
+const MOST_TYPOS = 100;
 
 /** What was found, and where: "5 lines of 2 files". */
 interface Outcome {
@@ -91,7 +94,7 @@ export class MistakeSearch {
   async #search(
     texts: number,
     controller: AbortController,
-    read: (listener: ChangeListener<readonly Mistake[]>) => Promise<Omit<Outcome, 'count'>>,
+    readAll: (listener: ChangeListener<readonly Mistake[]>) => Promise<Omit<Outcome, 'count'>>,
   ): Promise<Outcome> {
     let count = 0;
     const projects = new Projects();
@@ -104,16 +107,23 @@ export class MistakeSearch {
       cancellation.onCancellationRequested(() => controller.abort());
       let name = '';
       const tell = (what: string) => progress.report({ message: name === '' ? what : `${name}, ${what}` });
-      const told = await read({
+      const told = await readAll({
         begin: (file, number) => {
           name = t('{0} ({1} of {2})', file, number, texts);
           progress.report({ message: name, increment: 100 / texts });
         },
         progress: (share) => tell(t('{0} % read', Math.floor(100 * share))),
-        find: async (text) => {
-          const lookedAt = (done: number, total: number) =>
-            tell(t('word {0} of {1}', formatCount(done + 1), formatCount(total)));
-          return this.#mistakesOf(text, await projects.partsOf(text), lookedAt);
+        find: async (read) => {
+          const { document, text, losses, isMeant, questions } = read;
+          const search: Search = {
+            isMeant,
+            project: await projects.partsOf(read),
+            isRight: (mistake) => this.#marks.isRight(document, mistake),
+            mostTypos: MOST_TYPOS,
+            onProgress: (done, total) =>
+              tell(t('word {0} of {1}', formatCount(done + 1), formatCount(total))),
+          };
+          return mistakesIn(text, losses, search, questions);
         },
         take: (document, mistakes) => {
           count += mistakes.length;
@@ -122,17 +132,6 @@ export class MistakeSearch {
       });
       return { ...told, count };
     });
-  }
-
-  async #mistakesOf(
-    { document, text, losses, questions, isMeant }: ReadText,
-    project: WordParts,
-    onProgress: (done: number, total: number) => void,
-  ): Promise<Mistake[]> {
-    const isRight = (word: string, start: number) =>
-      this.#marks.isRight(document, { kind: 'misspelt', word, start });
-    const mistakes = await mistakesIn(text, losses, { isMeant, project, isRight, onProgress }, questions);
-    return mistakes.filter((mistake) => !this.#marks.isRight(document, mistake));
   }
 
   async #tell(outcome: Outcome | undefined): Promise<void> {

@@ -9,7 +9,7 @@ import type { WorkTree } from '../git/workTree';
 import type { LossMap } from '../loss/lossMap';
 import { messageOf } from '../model/errors';
 import { isGenerated } from '../text/generated';
-import { lineAt, lineStarts, rangesOfLines } from '../text/lines';
+import { onLines, rangesOfLines } from '../text/lines';
 import { SECTION_LIMITS } from '../text/sections';
 import { counted, type Since } from './changes';
 import type { Log } from './log';
@@ -168,14 +168,14 @@ export class TextReader implements vscode.Disposable {
   ): Promise<number | undefined> {
     let document = await source.document();
     // Again, if it is edited meanwhile.
-    for (let found: T | undefined; document; ) {
+    while (document) {
       const text = document.getText();
       const lines = await source.lines(text);
       const count = lines.filter(Boolean).length;
       if (signal.aborted) {
         throw new CancelledError();
       }
-      found = count > 0 ? await this.#find(source, document, lines, listener, signal) : undefined;
+      const found = count > 0 ? await this.#find(source, document, lines, listener, signal) : undefined;
       // VS Code closes what nobody looks at after some minutes.
       document = await source.document();
       if (document?.getText() === text) {
@@ -199,20 +199,12 @@ export class TextReader implements vscode.Disposable {
     const text = document.getText();
     // Nothing that another command has left under way is meant.
     const name = `read ${++this.#count}: ${document.uri}`;
-    let score = 0;
-    const listener = {
-      begin: (id: number) => {
-        score = id;
-      },
-      progress: (done: number, total: number) => progress?.(done / total),
-    };
+    const listener = { progress: (done: number, total: number) => progress?.(done / total) };
     try {
       const only = rangesOfLines(text, lines);
-      const { losses } = await gatherScores(this.#engine, name, text, listener, { signal, only });
+      const { losses, score } = await gatherScores(this.#engine, name, text, listener, { signal, only });
       const questions = this.#questions(name, score, signal);
-      const starts = lineStarts(text);
-      const isMeant = (offset: number) => lines[lineAt(starts, offset)];
-      return await find({ document, text, losses, tree, questions, isMeant });
+      return await find({ document, text, losses, tree, questions, isMeant: onLines(text, lines) });
     } finally {
       this.#engine.forget(name);
     }

@@ -19,11 +19,13 @@ import {
 import {
   DEFAULT_CACHE_SIZE,
   type Distribution,
+  type DistributionRequest,
   type EngineProblem,
   type EngineState,
   type ExecutionProvider,
   type FromHost,
   type Replacement,
+  type ReplacementRequest,
   type ScoreRequest,
   type ScoreStatistics,
   type ToHost,
@@ -73,15 +75,12 @@ interface PendingScore {
   reject(error: Error): void;
 }
 
-interface PendingDistribution {
-  readonly kind: 'distribution';
-  resolve(distributions: readonly Distribution[]): void;
-  reject(error: Error): void;
-}
+/** What answers a question about a scoring. */
+type Answer = Extract<FromHost, { type: 'distributions' | 'replacements' }>;
 
-interface PendingReplacement {
-  readonly kind: 'replacement';
-  resolve(replacements: readonly Replacement[]): void;
+interface PendingQuestion {
+  readonly kind: 'question';
+  resolve(answer: Answer): void;
   reject(error: Error): void;
 }
 
@@ -93,7 +92,7 @@ interface PendingTraining {
   reject(error: Error): void;
 }
 
-type Pending = PendingScore | PendingDistribution | PendingReplacement | PendingTraining;
+type Pending = PendingScore | PendingQuestion | PendingTraining;
 
 interface Waiter {
   resolve(state: Ready): void;
@@ -214,38 +213,30 @@ export class Engine implements EngineApi {
     this.#post({ type: 'visible', document, visible, ...(cursor === undefined ? {} : { cursor }) });
   }
 
-  distributions(
+  async distributions(
     document: string,
     score: number,
     tokens: readonly number[],
     top: number,
     logits = false,
   ): Promise<readonly Distribution[]> {
-    if (this.#state.kind !== 'ready') {
-      return Promise.reject(new CancelledError());
-    }
-    const request = this.#nextRequest++;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(request, { kind: 'distribution', resolve, reject });
-      this.#post({ type: 'distribution', request, score, document, tokens, top, logits });
+    const answer = await this.#ask((request) => {
+      return { type: 'distribution', request, score, document, tokens, top, logits };
     });
+    return (answer as Extract<Answer, { type: 'distributions' }>).distributions;
   }
 
-  replacements(
+  async replacements(
     document: string,
     score: number,
     [first, last]: readonly [first: number, last: number],
     texts: readonly string[],
     behind: number,
   ): Promise<readonly Replacement[]> {
-    if (this.#state.kind !== 'ready') {
-      return Promise.reject(new CancelledError());
-    }
-    const request = this.#nextRequest++;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(request, { kind: 'replacement', resolve, reject });
-      this.#post({ type: 'replacement', request, score, document, first, last, texts, behind });
+    const answer = await this.#ask((request) => {
+      return { type: 'replacement', request, score, document, first, last, texts, behind };
     });
+    return (answer as Extract<Answer, { type: 'replacements' }>).replacements;
   }
 
   train(
@@ -528,6 +519,18 @@ export class Engine implements EngineApi {
     }
   }
 
+  /** Asks something that is answered at once, or not at all. @throws CancelledError when no model is loaded */
+  #ask(question: (request: number) => DistributionRequest | ReplacementRequest): Promise<Answer> {
+    if (this.#state.kind !== 'ready') {
+      return Promise.reject(new CancelledError());
+    }
+    const request = this.#nextRequest++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(request, { kind: 'question', resolve, reject });
+      this.#post(question(request));
+    });
+  }
+
   #sendScore(request: number): void {
     const pending = this.#pending.get(request);
     if (pending?.kind === 'score') {
@@ -592,17 +595,11 @@ export class Engine implements EngineApi {
         }
         break;
       }
-      case 'distributions': {
-        const pending = this.#settle(message.request);
-        if (pending?.kind === 'distribution') {
-          pending.resolve(message.distributions);
-        }
-        break;
-      }
+      case 'distributions':
       case 'replacements': {
         const pending = this.#settle(message.request);
-        if (pending?.kind === 'replacement') {
-          pending.resolve(message.replacements);
+        if (pending?.kind === 'question') {
+          pending.resolve(message);
         }
         break;
       }

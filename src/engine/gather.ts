@@ -5,7 +5,7 @@ import type { ScoreStatistics } from './protocol';
 
 /** Hears how a scoring goes on. All of it comes again from the start when the engine's process ended in between. */
 export interface GatherListener {
-  /** @param score names the scoring in {@link EngineApi.distributions} */
+  /** @param score as in {@link Gathered} */
   begin?(score: number): void;
   /** Consecutive tokens were scored. */
   scored?(from: number, count: number): void;
@@ -13,10 +13,18 @@ export interface GatherListener {
   progress?(done: number, total: number): void;
 }
 
+/** What a scoring came to. */
+export interface Gathered {
+  /** NaN where no scores were asked for. */
+  readonly losses: LossMap;
+  /** Names the scoring in what the engine is asked of it. */
+  readonly score: number;
+  readonly statistics: ScoreStatistics;
+}
+
 /**
  * Scores a text.
  * @param document any name that is the text's alone while it is scored
- * @returns its scores, NaN where none were asked for, and what they cost
  * @throws EngineError | CancelledError
  */
 export async function gatherScores(
@@ -25,9 +33,10 @@ export async function gatherScores(
   text: string,
   listener: GatherListener,
   options: ScoreOptions = {},
-): Promise<{ readonly losses: LossMap; readonly statistics: ScoreStatistics }> {
+): Promise<Gathered> {
   let map: LossMap | undefined;
   let total = 0;
+  let named = 0;
   const statistics = await engine.score(
     document,
     text,
@@ -36,6 +45,7 @@ export async function gatherScores(
       layout: (layout, score, wanted) => {
         map = new LossMap(layout);
         total = wanted;
+        named = score;
         listener.begin?.(score);
       },
       scores: (from, scores, done) => {
@@ -53,5 +63,5 @@ export async function gatherScores(
   if (!losses || losses.scored < total) {
     throw new Error(`only ${losses?.scored ?? 0} of ${total} tokens came back from the engine`);
   }
-  return { losses, statistics };
+  return { losses, score: named, statistics };
 }

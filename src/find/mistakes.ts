@@ -5,9 +5,6 @@ import { EXPECTED, suggestionsFor } from './suggestions';
 import { typosIn } from './typos';
 import { type Questions, wrongWordsIn } from './wrongWords';
 
-/** Typos that are looked at in a text at most, the most surprising ones. */
-const MOST_TYPOS = 100;
-
 /** A word that is likely a mistake. */
 export interface Mistake extends WordRange {
   /** It is spelt wrong; or right, and likely another word was meant. */
@@ -25,8 +22,10 @@ export interface Search {
   isMeant(offset: number): boolean;
   /** The parts of words that there are, in the text and elsewhere. */
   readonly project: WordParts;
-  /** Whether a word is known not to be misspelt. */
-  isRight?(word: string, start: number): boolean;
+  /** Whether a word is known to be none. */
+  isRight?(mistake: Pick<Mistake, 'kind' | 'word' | 'start'>): boolean;
+  /** Typos at most, the most surprising ones; all, unless it is given. */
+  readonly mostTypos?: number;
   /** Receives how many words are looked at, of all that may be wrong ones. */
   onProgress?(done: number, total: number): void;
 }
@@ -39,12 +38,12 @@ export interface Search {
 export async function mistakesIn(
   text: string,
   losses: LossMap,
-  { isMeant, project, isRight, onProgress }: Search,
+  { isMeant, project, isRight = () => false, mostTypos = Number.POSITIVE_INFINITY, onProgress }: Search,
   questions: Questions,
 ): Promise<Mistake[]> {
   // In their order: of a page that is no longer known the model has to read what comes before them only once then.
-  const typos = typosIn(text, losses, MOST_TYPOS, isMeant, project)
-    .filter(({ word, start }) => !isRight?.(word, start))
+  const typos = typosIn(text, losses, mostTypos, isMeant, project)
+    .filter(({ word, start }) => !isRight({ kind: 'misspelt', word, start }))
     .sort((one, other) => one.start - other.start);
   const mistakes: Mistake[] = [];
   for (const { start, end, word, part, nats, token } of typos) {
@@ -54,7 +53,9 @@ export async function mistakesIn(
   }
   const wrong = await wrongWordsIn(text, losses, isMeant, questions, onProgress);
   for (const { start, end, word, instead, saved } of wrong) {
-    mistakes.push({ kind: 'wrong', start, end, word, nats: saved, suggestions: instead });
+    if (!isRight({ kind: 'wrong', word, start })) {
+      mistakes.push({ kind: 'wrong', start, end, word, nats: saved, suggestions: instead });
+    }
   }
   return mistakes;
 }

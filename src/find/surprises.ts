@@ -74,6 +74,16 @@ export function nextSurprise(
   return undefined;
 }
 
+/** The last token of the unit, or of the word, that begins with one. */
+export function lastOf({ layout, length }: LossMap, first: number, isInside: InsideWord): number {
+  const { starts, ends } = layout;
+  let last = first;
+  while (last + 1 < length && (starts[last + 1] < ends[last] || isInside(ends[last]))) {
+    last++;
+  }
+  return last;
+}
+
 /** A unit's range in the text, and its surprisal in nats. */
 type Found = Pick<Unit, 'start' | 'end' | 'nats'>;
 
@@ -109,18 +119,18 @@ export function mostSurprisingUnits(
   const { starts, ends } = losses.layout;
   // In one pass, and without an object for each token: this is asked for while a long text is being scored.
   const kept: { readonly first: number; readonly last: number; readonly nats: number }[] = [];
-  for (let token = 0; token < length; token++) {
-    const first = token;
-    let sum = nats[token];
-    while (token + 1 < length && (starts[token + 1] < ends[token] || isInside(ends[token]))) {
-      sum += nats[++token];
+  for (let first = 0, last = 0; first < length; first = last + 1) {
+    last = lastOf(losses, first, isInside);
+    let sum = 0;
+    for (let token = first; token <= last; token++) {
+      sum += nats[token];
     }
     if (
       (kept.length < count ? !Number.isNaN(sum) : sum > kept[count - 1].nats) &&
-      isMeant({ start: starts[first], end: ends[token], nats: sum })
+      isMeant({ start: starts[first], end: ends[last], nats: sum })
     ) {
       const place = kept.findIndex((other) => other.nats < sum);
-      kept.splice(place < 0 ? kept.length : place, 0, { first, last: token, nats: sum });
+      kept.splice(place < 0 ? kept.length : place, 0, { first, last, nats: sum });
       kept.length = Math.min(kept.length, count);
     }
   }

@@ -4,10 +4,10 @@
  */
 import type { EngineApi } from '../engine/api';
 import type { Alternative, Replacement } from '../engine/protocol';
-import type { LossMap, Unit } from '../loss/lossMap';
+import type { LossMap } from '../loss/lossMap';
 import { toBits } from '../loss/units';
 import { type WordRange, wordsOf } from '../text/words';
-import { mostSurprisingUnits, wordsIn } from './surprises';
+import { lastOf, wordsIn } from './surprises';
 
 /** Surprisal in bits of a word's first token from which on the word is looked at. */
 const DOUBTFUL_BITS = 12;
@@ -81,19 +81,18 @@ export async function wrongWordsIn(
   const doubts = doubtsIn(text, losses, known).filter(({ start }) => isMeant(start));
   for (const [number, doubt] of doubts.entries()) {
     onProgress?.(number, doubts.length);
-    const { unit, word, before, behind } = doubt;
-    const tried = known.expected(await questions.top(unit.first, EXPECTED), doubt, losses.nats[unit.first]);
+    const { first, last, start, end, word, before, behind } = doubt;
+    const tried = known.expected(await questions.top(first, EXPECTED), doubt, losses.nats[first]);
     if (tried.length === 0) {
       continue;
     }
     const texts = tried.map((other) => before + other + behind);
-    const [own, ...others] = await questions.replacements([unit.first, unit.last], texts, BEHIND);
+    const [own, ...others] = await questions.replacements([first, last], texts, BEHIND);
     const better = others
       .map((other) => ({ word: tried[texts.indexOf(other.text!)], saved: costOf(own) - costOf(other) }))
       .filter(({ saved }) => toBits(saved) >= SAVED_BITS)
       .sort((one, other) => other.saved - one.saved);
     if (better.length > 0) {
-      const { start, end } = doubt;
       found.push({ start, end, word, instead: better.map((other) => other.word), saved: better[0].saved });
     }
   }
@@ -102,7 +101,9 @@ export async function wrongWordsIn(
 
 /** A word that is looked at, by its range in the text. */
 interface Doubt extends WordRange {
-  readonly unit: Unit;
+  /** Indices of its tokens. */
+  readonly first: number;
+  readonly last: number;
   readonly word: string;
   /** What its tokens have before and behind it. */
   readonly before: string;
@@ -111,29 +112,31 @@ interface Doubt extends WordRange {
 
 /** Words that the text has elsewhere, too, and that begin with a token that surprises, in their order. */
 function doubtsIn(text: string, losses: LossMap, known: KnownWords): Doubt[] {
-  const surprises = (nats: number) => toBits(nats) >= DOUBTFUL_BITS;
-  const doubtOf = (unit: Pick<Unit, 'start' | 'end'>) => {
-    const own = text.slice(unit.start, unit.end);
+  const { layout, nats, length } = losses;
+  const isInside = wordsIn(text);
+  const doubts: Doubt[] = [];
+  for (let first = 0, last = 0; first < length; first = last + 1) {
+    last = lastOf(losses, first, isInside);
+    const start = layout.starts[first];
+    const own = text.slice(start, layout.ends[last]);
+    if (toBits(nats[first]) < DOUBTFUL_BITS || !nats.subarray(first, last + 1).every(Number.isFinite)) {
+      continue;
+    }
     const [found, ...more] = wordsOf(own);
     // Of two words with a token in common neither can be replaced alone.
-    if (!found || more.length > 0 || known.count(found.word) < 2 || !/\p{L}{2}/u.test(found.word)) {
-      return undefined;
+    if (found && more.length === 0 && known.count(found.word) > 1 && /\p{L}{2}/u.test(found.word)) {
+      doubts.push({
+        first,
+        last,
+        start: start + found.start,
+        end: start + found.end,
+        word: found.word,
+        before: own.slice(0, found.start),
+        behind: own.slice(found.end),
+      });
     }
-    return {
-      start: unit.start + found.start,
-      end: unit.start + found.end,
-      word: found.word,
-      before: own.slice(0, found.start),
-      behind: own.slice(found.end),
-    };
-  };
-  return mostSurprisingUnits(losses, losses.length, {
-    isInside: wordsIn(text),
-    isMeant: (unit) => surprises(unit.nats) && doubtOf(unit) !== undefined,
-  })
-    .filter(({ first }) => surprises(losses.nats[first]))
-    .sort((one, other) => one.first - other.first)
-    .map((unit) => ({ ...doubtOf(unit)!, unit }));
+  }
+  return doubts;
 }
 
 /** The words of a text, by how often it has them. */

@@ -83,3 +83,12 @@ export function rangesOfLines(text: string, isMeant: readonly boolean[]): number
   }
   return ranges.length % 2 === 0 ? ranges : [...ranges, text.length];
 }
+
+/**
+ * Says of UTF-16 offsets of a text whether they are on lines that are meant.
+ * @param isMeant says so of each line
+ */
+export function onLines(text: string, isMeant: readonly boolean[]): (offset: number) => boolean {
+  const starts = lineStarts(text);
+  return (offset) => isMeant[lineAt(starts, offset)];
+}

@@ -9,7 +9,7 @@
 import { Engine } from '../../src/engine/client';
 import { gatherScores } from '../../src/engine/gather';
 import { questionsTo, wrongWordsIn } from '../../src/find/wrongWords';
-import { lineAt, lineStarts, rangesOfLines } from '../../src/text/lines';
+import { onLines, rangesOfLines } from '../../src/text/lines';
 import { ENGINE_HOST, MODEL } from '../support/paths';
 import { machine, type Row, report, spreadOf } from './report';
 import { codeOfLines } from './sourceCode';
@@ -44,7 +44,6 @@ function* pseudoRandom(): Generator<number, never> {
 async function main(): Promise<void> {
   const before = machine();
   const text = await codeOfLines(LINES);
-  const starts = lineStarts(text);
   const random = pseudoRandom();
   const engine = new Engine({
     hostPath: ENGINE_HOST,
@@ -56,19 +55,14 @@ async function main(): Promise<void> {
     const ready = await engine.ensureReady();
     device = `${ready.device.name}, ${ready.device.threads} threads`;
     const only = isChanged && rangesOfLines(text, isChanged);
-    let score = 0;
-    const begin = (id: number) => {
-      score = id;
-    };
     const began = performance.now();
-    const { losses, statistics } = await gatherScores(engine, FILE, text, { begin }, { only });
+    const { losses, score, statistics } = await gatherScores(engine, FILE, text, {}, { only });
     samples.milliseconds.push(performance.now() - began);
     samples.scored.push(losses.scored);
     samples.run.push(statistics.tokensRun);
     if (isChanged) {
       const scored = performance.now();
-      const isMeant = (offset: number) => isChanged[lineAt(starts, offset)];
-      await wrongWordsIn(text, losses, isMeant, questionsTo(engine, FILE, score));
+      await wrongWordsIn(text, losses, onLines(text, isChanged), questionsTo(engine, FILE, score));
       samples.searched.push(performance.now() - scored);
     }
   };
