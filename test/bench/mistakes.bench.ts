@@ -2,7 +2,7 @@
  * How well mistakes are found: in real code and prose words are misspelt, or replaced with others of the text; which share of them
  * is among the most surprising words and tokens, among likely typos, and among likely wrong words, and how much else is listed there.
  *
- *   npm run bench -- mistakes      some fifteen minutes on two cores
+ *   npm run bench -- mistakes      some twenty-five minutes on two cores
  */
 
 import { Engine } from '../../src/engine/client';
