@@ -9,6 +9,7 @@ import type {
   EngineProblem,
   EngineState,
   Replacement,
+  ReplacementPlace,
   ScoreStatistics,
   TrainingResult,
   TrainingTokens,
@@ -147,22 +148,20 @@ export interface EngineApi extends Subscription {
     logits?: boolean,
   ): Promise<readonly Distribution[]>;
   /**
-   * What it would cost to write something else in a place of the document's latest scoring, and what is there now, each with
-   * tokens behind it: a word that is wrong is improbable before, and makes improbable what follows.
+   * What it would cost to write something else in places of the document's latest scoring, and what is there now, each with
+   * tokens behind it: a word that is wrong is improbable before, and makes improbable what follows. Places of one page, asked for
+   * together, are read together where the device can.
    * @param score what {@link ScoreListener.layout} was given
-   * @param place indices of the first and the last token that are replaced, of one page
-   * @param texts with the white space that the tokens have
-   * @param behind number of the tokens behind them that count, too; less where the page ends
-   * @returns what is there first; then the texts in their order, but those that the page has no room for
+   * @param behind number of the tokens behind a place that count, too; less where the page ends
+   * @returns of each place what is there first; then the texts in their order, but those that the page has no room for
    * @throws EngineError | CancelledError (the document was scored anew or forgotten meanwhile)
    */
   replacements(
     document: string,
     score: number,
-    place: readonly [first: number, last: number],
-    texts: readonly string[],
+    places: readonly ReplacementPlace[],
     behind: number,
-  ): Promise<readonly Replacement[]>;
+  ): Promise<readonly (readonly Replacement[])[]>;
   /**
    * Trains an adapter of the output layer on a document's tokens (see `TrainingOptions`), between the editor's
    * requests. The model stays as it is. A newer call, for whatever document, cancels an older one.

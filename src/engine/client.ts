@@ -25,6 +25,7 @@ import {
   type ExecutionProvider,
   type FromHost,
   type Replacement,
+  type ReplacementPlace,
   type ReplacementRequest,
   type ScoreRequest,
   type ScoreStatistics,
@@ -229,12 +230,11 @@ export class Engine implements EngineApi {
   async replacements(
     document: string,
     score: number,
-    [first, last]: readonly [first: number, last: number],
-    texts: readonly string[],
+    places: readonly ReplacementPlace[],
     behind: number,
-  ): Promise<readonly Replacement[]> {
+  ): Promise<readonly (readonly Replacement[])[]> {
     const answer = await this.#ask((request) => {
-      return { type: 'replacement', request, score, document, first, last, texts, behind };
+      return { type: 'replacement', request, score, document, places, behind };
     });
     return (answer as Extract<Answer, { type: 'replacements' }>).replacements;
   }

@@ -114,19 +114,24 @@ export interface DistributionRequest {
   readonly logits: boolean;
 }
 
-/** What it would cost to write something in place of tokens of the document's latest score request. */
+/** A place of a text, and what could be written there. */
+export interface ReplacementPlace {
+  /** Indices of the first and of the last token that are replaced, of one page. */
+  readonly first: number;
+  readonly last: number;
+  /** What is written there instead, each for itself, with the white space that the tokens have. */
+  readonly texts: readonly string[];
+}
+
+/** What it would cost to write something in places of the document's latest score request. */
 export interface ReplacementRequest {
   readonly type: 'replacement';
   readonly request: number;
   /** The request number of the `score` whose tokens are meant. */
   readonly score: number;
   readonly document: string;
-  /** Index of the first and of the last token that is replaced. */
-  readonly first: number;
-  readonly last: number;
-  /** What is written there instead, each for itself. */
-  readonly texts: readonly string[];
-  /** How many of the tokens behind them count, too, at most. */
+  readonly places: readonly ReplacementPlace[];
+  /** How many of the tokens behind a place count, too, at most. */
   readonly behind: number;
 }
 
@@ -260,7 +265,8 @@ export type FromHost =
   | {
       readonly type: 'replacements';
       readonly request: number;
-      readonly replacements: readonly Replacement[];
+      /** Of each place. */
+      readonly replacements: readonly (readonly Replacement[])[];
     }
   | {
       readonly type: 'training';

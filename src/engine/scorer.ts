@@ -89,6 +89,19 @@ interface KeptPage {
   readonly ids: Uint32Array;
 }
 
+/** What is read in a place of a page: what is there, or a text in its stead, and what comes behind it. */
+interface Reading {
+  /** Index of the place in its question. */
+  readonly place: number;
+  readonly text: string | undefined;
+  /** The page's row where it begins. */
+  readonly row: number;
+  /** The text's tokens. */
+  readonly ids: Uint32Array;
+  /** These, and those behind them that count. */
+  readonly targets: Uint32Array;
+}
+
 /** A score request while its text is cut into tokens, section by section. */
 interface Preparation {
   readonly request: ScoreRequest;
@@ -116,7 +129,9 @@ export class Scorer {
    * Room for the keys and values of a page: it is large, and made once. While no page is under way it still holds those
    * of the last one, which the next keystroke goes on from.
    */
-  #room: { readonly values: KeyValueCache; readonly holds: KeptPage | undefined } | undefined;
+  #room:
+    | { readonly values: KeyValueCache; readonly holds: KeptPage | undefined; readonly isOnScreen: boolean }
+    | undefined;
   #training: { readonly request: number; readonly work: Training } | undefined;
   #pumping = false;
   /** Something has come in since it was last looked for work, or there was some. */
@@ -701,7 +716,7 @@ export class Scorer {
         this.#saveRoom();
       }
       past.truncate(from);
-      this.#room = { values: past, holds: keptPageOf(job, page, chunks) };
+      this.#leave(job, page, past);
     }
     const hidden = await this.network.run(this.#inputs(page, from, to), past);
     job.tokensRun += to - from;
@@ -845,10 +860,10 @@ export class Scorer {
     return values;
   }
 
-  /** Keeps a copy of what the room holds in whole chunks. */
+  /** Keeps a copy of what the room holds in whole chunks, if that is on screen. */
   #saveRoom(): void {
-    const { values, holds } = this.#room ?? {};
-    if (values && holds && holds.digests.length > 0) {
+    const { values, holds, isOnScreen } = this.#room ?? {};
+    if (values && isOnScreen && holds && holds.digests.length > 0) {
       const length = holds.digests.length * CHUNK;
       const keyValue = this.network.newCache(length);
       keyValue.takeFrom(values, length);
@@ -856,19 +871,20 @@ export class Scorer {
     }
   }
 
-  /** Keeps the keys and values of the page under way for the next edit, if it is on screen, and leaves the page. */
+  /** Keeps the keys and values of the page under way for the next edit, or question, and leaves the page. */
   #keepProgress(): void {
     const progress = this.#progress;
     this.#progress = undefined;
     if (!progress?.past) {
       return;
     }
-    const { job, page, past } = progress;
-    const isKept = this.#distance(job, page) === 0;
-    this.#room = {
-      values: past,
-      holds: isKept ? keptPageOf(job, page, Math.floor(past.length / CHUNK)) : undefined,
-    };
+    this.#leave(progress.job, progress.page, progress.past);
+  }
+
+  /** Puts the keys and values of a page's first rows into the room: what comes next may go on from them. */
+  #leave(job: Job, page: Page, values: KeyValueCache): void {
+    const holds = keptPageOf(job, page, Math.floor(values.length / CHUNK));
+    this.#room = { values, holds, isOnScreen: this.#distance(job, page) === 0 };
   }
 
   /** The scoring that a question is about, unless there is a newer one: then it is cancelled. */
@@ -940,14 +956,36 @@ export class Scorer {
       : base;
   }
 
-  /** Answers what texts in place of tokens would cost. */
+  /** Answers what texts in place of tokens would cost, page by page. */
   async #replace(question: ReplacementRequest): Promise<void> {
+    const { request, places } = question;
     const job = this.#jobOf(question);
     if (!job) {
       return;
     }
-    const { request, first, last, texts } = question;
-    const page = pageOf(job, first);
+    const pages = new Map<Page, number[]>();
+    for (const [index, { first }] of places.entries()) {
+      const page = pageOf(job, first);
+      pages.set(page, [...(pages.get(page) ?? []), index]);
+    }
+    const replacements: Replacement[][] = places.map(() => []);
+    for (const [page, indices] of pages) {
+      const readings = indices.flatMap((index) => this.#readingsAt(job, page, question, index));
+      const read = await this.#read(job, page, readings);
+      if (this.#jobOf(question) !== job) {
+        return;
+      }
+      for (const [number, { place, text, ids }] of readings.entries()) {
+        const nats = read[number];
+        replacements[place].push({ text, nats: nats.slice(0, ids.length), behind: nats.slice(ids.length) });
+      }
+    }
+    this.send({ type: 'replacements', request, replacements });
+  }
+
+  /** What is to be read in one of the places of a question: what is there, and the texts for which the page has room. */
+  #readingsAt(job: Job, page: Page, { places, behind }: ReplacementRequest, place: number): Reading[] {
+    const { first, last, texts } = places[place];
     const row = first - page.context;
     const end = last + 1 - page.context;
     const capacity = this.#limits.maximum + this.#limits.overlap;
@@ -959,55 +997,76 @@ export class Scorer {
       })),
     ].filter(({ ids }) => row + ids.length <= capacity);
     const longest = Math.max(...written.map(({ ids }) => ids.length));
-    const behind = page.ids.subarray(end, end + Math.min(question.behind, capacity - row - longest));
-    const values = await this.#keysBefore(job, page, row);
-    const replacements: Replacement[] = [];
-    try {
-      for (const { text, ids } of written) {
-        const targets = Uint32Array.of(...ids, ...behind);
-        // What is there comes first, and with it what lies between the keys that are known and the place.
-        const inputs = Uint32Array.of(
-          ...this.#inputs(page, values.length, row + 1),
-          ...targets.subarray(0, -1),
-        );
-        const hidden = await this.network.run(inputs, values);
-        values.truncate(row);
-        const { nats } = await this.network.score(
-          hidden.subarray(hidden.length - targets.length * this.network.manifest.hidden),
-          targets,
-        );
-        replacements.push({ text, nats: nats.slice(0, ids.length), behind: nats.slice(ids.length) });
-      }
-    } finally {
-      values.truncate(Math.min(values.length, row));
-      // The next question is likely about a place behind this one.
-      this.#room = { values, holds: keptPageOf(job, page, Math.floor(values.length / CHUNK)) };
+    const after = page.ids.subarray(end, end + Math.min(behind, capacity - row - longest));
+    return written.map(({ text, ids }) => ({
+      place,
+      text,
+      row,
+      ids,
+      targets: Uint32Array.of(...ids, ...after),
+    }));
+  }
+
+  /** The surprisals of what is read in a page; what is there has some already. */
+  async #read(job: Job, page: Page, readings: readonly Reading[]): Promise<Float32Array[]> {
+    const known = readings.map(({ text, row, targets }) => {
+      const token = page.context + row;
+      const nats = job.scores.nats.slice(token, token + targets.length);
+      return text === undefined && nats.every(Number.isFinite) ? nats : undefined;
+    });
+    const unknown = readings.filter((_, index) => !known[index]);
+    if (unknown.length === 0) {
+      return known.map((nats) => nats!);
     }
-    if (this.#jobOf(question)) {
-      this.send({ type: 'replacements', request, replacements });
+    const row = Math.max(...unknown.map((reading) => reading.row));
+    const values = await this.#keysBefore(job, page, row);
+    try {
+      if (values.length < row) {
+        await this.network.run(this.#inputs(page, values.length, row), values);
+      }
+      const branches = unknown.map((reading) => ({
+        from: reading.row,
+        // What comes before a token gives its surprisal.
+        ids: Uint32Array.of(
+          ...this.#inputs(page, reading.row, reading.row + 1),
+          ...reading.targets.subarray(0, -1),
+        ),
+      }));
+      const hidden = await this.network.runBranches(branches, values);
+      const targets = Uint32Array.from(unknown.flatMap((reading) => [...reading.targets]));
+      const { nats } = await this.network.score(hidden, targets);
+      let read = 0;
+      return readings.map((reading, index) => {
+        read += known[index] ? 0 : reading.targets.length;
+        return known[index] ?? nats.slice(read - reading.targets.length, read);
+      });
+    } finally {
+      this.#leave(job, page, values);
     }
   }
 
   /**
-   * The keys and values of a page's rows before one, but for some of the last {@link CHUNK}; for the caller alone: they are in no
-   * room meanwhile.
+   * The keys and values of a page's rows before one, or of some more; of its last chunk there may be too few. For the caller alone:
+   * they are in no room meanwhile.
    */
   async #keysBefore(job: Job, page: Page, row: number): Promise<KeyValueCache> {
-    const index = Math.floor(row / CHUNK);
     const { values, holds } = this.#progress ? {} : (this.#room ?? {});
+    const known = values && holds ? Math.min(values.length, commonPrefix(holds.ids, page.ids)) : 0;
     let past: KeyValueCache;
-    const known = values && holds ? Math.min(values.length, commonPrefix(holds.ids, page.ids), row) : 0;
-    if (values && known > 0 && known >= index * CHUNK) {
+    if (values && known > 0 && known >= row) {
       this.#room = undefined;
       values.truncate(known);
       past = values;
     } else {
+      // Whole chunks, so that a place behind this one goes on from them.
+      const needed = Math.min(Math.ceil(row / CHUNK), page.chunks.length - 1);
       // So that the page is not at its end before it.
-      job.wanted[page.index][index] = true;
-      let progress = this.#enter(job, page, index);
-      while (progress.next < index) {
+      job.wanted[page.index][needed] = true;
+      const isUnderWay = this.#progress?.job === job && this.#progress.page === page;
+      let progress = (isUnderWay && this.#progress) || this.#enter(job, page, needed);
+      while (progress.next < needed) {
         await this.#runChunk(job, page);
-        progress = this.#progress ?? this.#enter(job, page, index);
+        progress = this.#progress ?? this.#enter(job, page, needed);
       }
       past = progress.past ?? this.#takeRoom();
     }

@@ -3,7 +3,7 @@ import type { LossMap } from '../loss/lossMap';
 import type { WordParts, WordRange } from '../text/words';
 import { EXPECTED, suggestionsFor } from './suggestions';
 import { typosIn } from './typos';
-import { type Questions, wrongWordsIn } from './wrongWords';
+import { type Questions, TOGETHER, wrongWordsIn } from './wrongWords';
 
 /** A word that is likely a mistake. */
 export interface Mistake extends WordRange {
@@ -46,10 +46,15 @@ export async function mistakesIn(
     .filter(({ word, start }) => !isRight({ kind: 'misspelt', word, start }))
     .sort((one, other) => one.start - other.start);
   const mistakes: Mistake[] = [];
-  for (const { start, end, word, part, nats, token } of typos) {
-    const expected = (await questions.top(token, EXPECTED)).map((entry) => entry.text);
-    const suggestions = suggestionsFor(word, part, { expected, known: project.all() });
-    mistakes.push({ kind: 'misspelt', start, end, word, nats, suggestions });
+  for (let from = 0; from < typos.length; from += TOGETHER) {
+    const together = typos.slice(from, from + TOGETHER);
+    const tokens = together.map(({ token }) => token);
+    const tops = await questions.top(tokens, EXPECTED);
+    for (const [index, { start, end, word, part, nats }] of together.entries()) {
+      const expected = (tops[index] ?? []).map((entry) => entry.text);
+      const suggestions = suggestionsFor(word, part, { expected, known: project.all() });
+      mistakes.push({ kind: 'misspelt', start, end, word, nats, suggestions });
+    }
   }
   const wrong = await wrongWordsIn(text, losses, isMeant, questions, onProgress);
   for (const { start, end, word, instead, saved } of wrong) {

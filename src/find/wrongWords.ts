@@ -3,7 +3,7 @@
  * has. Such a word is improbable in its place, and so is what follows it.
  */
 import type { EngineApi } from '../engine/api';
-import type { Alternative, Replacement } from '../engine/protocol';
+import type { Alternative, Replacement, ReplacementPlace } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import { toBits } from '../loss/units';
 import { type WordRange, wordsOf } from '../text/words';
@@ -15,7 +15,7 @@ const DOUBTFUL_BITS = 12;
 /** Most probable tokens among which words are looked for that may be meant. */
 const EXPECTED = 20;
 
-/** Words that are tried in place of one at most, the most probable ones; each takes a run of the model. */
+/** Words that are tried in place of one at most, the most probable ones; each has to be read by the model. */
 const TRIED = 3;
 
 /** How much more probable, in bits, the first token of a word is that is tried. */
@@ -27,6 +27,9 @@ const BEHIND = 16;
 /** What another word has to save, in bits, for a word to be a likely wrong one. */
 const SAVED_BITS = 15;
 
+/** Words that are looked at together: the model reads what is tried in one run or two, and answers other questions between. */
+export const TOGETHER = 8;
+
 /** A word in place of which another one was likely meant. */
 export interface WrongWord extends WordRange {
   readonly word: string;
@@ -37,16 +40,15 @@ export interface WrongWord extends WordRange {
   readonly saved: number;
 }
 
-/** What is asked of the model, by index of a token. */
+/** What is asked of the model, by index of a token. Where it has no answer, there is none for any of what was asked. */
 export interface Questions {
-  /** The most probable tokens in a token's place, best first. */
-  top(token: number, count: number): Promise<readonly Alternative[]>;
+  /** The most probable tokens in each token's place, best first. */
+  top(tokens: readonly number[], count: number): Promise<readonly (readonly Alternative[])[]>;
   /** As in `EngineApi`. */
   replacements(
-    place: readonly [first: number, last: number],
-    texts: readonly string[],
+    places: readonly ReplacementPlace[],
     behind: number,
-  ): Promise<readonly Replacement[]>;
+  ): Promise<readonly (readonly Replacement[])[]>;
 }
 
 /** Asks an engine. @param score names a scoring of the document, as in `EngineApi` */
@@ -56,7 +58,8 @@ export function questionsTo(
   score: number,
 ): Questions {
   return {
-    top: async (token, count) => (await engine.distributions(document, score, [token], count))[0].top,
+    top: async (tokens, count) =>
+      (await engine.distributions(document, score, tokens, count)).map(({ top }) => top),
     replacements: (...question) => engine.replacements(document, score, ...question),
   };
 }
@@ -79,24 +82,45 @@ export async function wrongWordsIn(
   const known = new KnownWords(text);
   const found: WrongWord[] = [];
   const doubts = doubtsIn(text, losses, known).filter(({ start }) => isMeant(start));
-  for (const [number, doubt] of doubts.entries()) {
-    onProgress?.(number, doubts.length);
-    const { first, last, start, end, word, before, behind } = doubt;
-    const tried = known.expected(await questions.top(first, EXPECTED), doubt, losses.nats[first]);
-    if (tried.length === 0) {
-      continue;
-    }
-    const texts = tried.map((other) => before + other + behind);
-    const [own, ...others] = await questions.replacements([first, last], texts, BEHIND);
-    const better = others
-      .map((other) => ({ word: tried[texts.indexOf(other.text!)], saved: costOf(own) - costOf(other) }))
-      .filter(({ saved }) => toBits(saved) >= SAVED_BITS)
-      .sort((one, other) => other.saved - one.saved);
-    if (better.length > 0) {
-      found.push({ start, end, word, instead: better.map((other) => other.word), saved: better[0].saved });
-    }
+  for (let from = 0; from < doubts.length; from += TOGETHER) {
+    onProgress?.(from, doubts.length);
+    found.push(...(await wrongAmong(doubts.slice(from, from + TOGETHER), losses, known, questions)));
   }
   return found;
+}
+
+/** Those of some words that are likely wrong ones. */
+async function wrongAmong(
+  doubts: readonly Doubt[],
+  { nats }: LossMap,
+  known: KnownWords,
+  questions: Questions,
+): Promise<WrongWord[]> {
+  const firsts = doubts.map(({ first }) => first);
+  const tops = await questions.top(firsts, EXPECTED);
+  const tries = doubts
+    .map((doubt, index) => ({ doubt, words: known.expected(tops[index] ?? [], doubt, nats[doubt.first]) }))
+    .filter(({ words }) => words.length > 0);
+  if (tries.length === 0) {
+    return [];
+  }
+  const places = tries.map(({ doubt: { first, last, before, behind }, words }) => ({
+    first,
+    last,
+    texts: words.map((word) => before + word + behind),
+  }));
+  const answers = await questions.replacements(places, BEHIND);
+  return tries.flatMap(({ doubt: { start, end, word }, words }, index) => {
+    const { texts } = places[index];
+    const [own, ...others] = answers[index] ?? [];
+    const better = others
+      .map((other) => ({ word: words[texts.indexOf(other.text!)], saved: costOf(own) - costOf(other) }))
+      .filter(({ saved }) => toBits(saved) >= SAVED_BITS)
+      .sort((one, other) => other.saved - one.saved);
+    return better.length > 0
+      ? [{ start, end, word, instead: better.map((other) => other.word), saved: better[0].saved }]
+      : [];
+  });
 }
 
 /** A word that is looked at, by its range in the text. */

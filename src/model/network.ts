@@ -3,6 +3,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { logSumExp } from '../loss/formulas';
 import type { TokenScores } from '../loss/lossMap';
 import { topK } from '../loss/topK';
+import { BRANCH_INPUTS, type Branch, branchesBehind } from './branches';
 import { adviceFor, ModelError, messageOf } from './errors';
 import type { ModelFolder, ModelManifest } from './folder';
 import { KeyValueCache, type KeyValueShape, type KeyValues } from './keyValueCache';
@@ -28,6 +29,13 @@ export interface DistributionRows {
 
 /** Rows that the head takes at once where its model does not say: bounds the matrices that live inside the graph. */
 const HEAD_ROWS = 256;
+
+/** Tokens of branches that are run at once, likewise. */
+const BRANCH_ROWS = 256;
+
+function countOf(branches: readonly Branch[]): number {
+  return branches.reduce((sum, { ids }) => sum + ids.length, 0);
+}
 
 /** A tensor's numbers as a cache keeps them: newer versions of Node have a type of their own for float16. */
 function numbersOf({ data }: Tensor, type: KeyValueShape['type']): KeyValues {
@@ -139,37 +147,128 @@ export class Network {
    * @throws ModelError when the device fails, or the graph does not fit the manifest
    */
   async run(ids: Uint32Array, past?: KeyValueCache): Promise<Float32Array> {
-    const { Tensor } = this.runtime;
-    const { hidden } = this.manifest;
-    const { type, heads, width } = this.cacheShape;
-    const before = past?.length ?? 0;
-    const length = before + ids.length;
+    const length = (past?.length ?? 0) + ids.length;
     if (past && length > past.capacity) {
       throw new RangeError(`${length} positions in a cache of ${past.capacity}`);
     }
+    const branches = this.canBranch ? this.branchFeeds([], 0) : {};
+    const added = past ? this.cacheNames.map((name) => `added.${name}`) : [];
+    const results = await this.runBackbone(ids, past, branches, added);
+    past?.append(
+      added.map((name) => numbersOf(results[name], this.cacheShape.type)),
+      ids.length,
+    );
+    return results.hidden_states.data as Float32Array;
+  }
+
+  /**
+   * Runs tokens through the backbone that go on from parts of one context, each as if what is behind its part, and the other branches,
+   * were not there. All at once, where the graph can: for a few tokens a run takes nearly as long as for many.
+   * @param past the context, and after the call, too; but where the graph cannot read branches, or has no room for them behind the
+   * context, it has no more than the shortest of their parts then
+   * @returns [ΣT × d] row-major: the hidden states of the branches' tokens, one branch after the other
+   * @throws RangeError when the context has not as many positions, or there is no room for a branch behind its part
+   * @throws ModelError as {@link run}
+   */
+  async runBranches(branches: readonly Branch[], past: KeyValueCache): Promise<Float32Array> {
+    for (const { from, ids } of branches) {
+      if (from > past.length || from + ids.length > past.capacity) {
+        throw new RangeError(
+          `${ids.length} positions from ${from} of ${past.length} on, in a cache of ${past.capacity}`,
+        );
+      }
+    }
+    const room = Math.min(BRANCH_ROWS, this.manifest.contextWindow - past.length);
+    return this.canBranch && branches.every(({ ids }) => ids.length <= room)
+      ? this.runMasked(branches, past, room)
+      : this.runInTurn(branches, past);
+  }
+
+  /** @param room tokens of a run at most, and of each branch */
+  private async runMasked(
+    branches: readonly Branch[],
+    past: KeyValueCache,
+    room: number,
+  ): Promise<Float32Array> {
+    const values = new Float32Array(countOf(branches) * this.manifest.hidden);
+    let done = 0;
+    for (let first = 0, last = 0; first < branches.length; first = last) {
+      let rows = 0;
+      while (last < branches.length && rows + branches[last].ids.length <= room) {
+        rows += branches[last++].ids.length;
+      }
+      const together = branches.slice(first, last);
+      const tokens = Uint32Array.from(together.flatMap(({ ids }) => [...ids]));
+      const feeds = this.branchFeeds(together, past.length);
+      const { hidden_states } = await this.runBackbone(tokens, past, feeds, []);
+      values.set(hidden_states.data as Float32Array, done * this.manifest.hidden);
+      done += rows;
+    }
+    return values;
+  }
+
+  private async runInTurn(branches: readonly Branch[], past: KeyValueCache): Promise<Float32Array> {
+    const width = this.manifest.hidden;
+    const values = new Float32Array(countOf(branches) * width);
+    // The longest part first: nothing of the context has to be read again.
+    const order = [...branches.keys()].sort((one, other) => branches[other].from - branches[one].from);
+    for (const index of order) {
+      const { from, ids } = branches[index];
+      past.truncate(from);
+      values.set(await this.run(ids, past), countOf(branches.slice(0, index)) * width);
+      past.truncate(from);
+    }
+    return values;
+  }
+
+  /** Whether the backbone reads several branches in one run. */
+  private get canBranch(): boolean {
+    return this.sessions.backbone.inputMetadata.some(({ name }) => name === BRANCH_INPUTS.wanted);
+  }
+
+  /** What the inputs of {@link BRANCH_INPUTS} are fed. */
+  private branchFeeds(branches: readonly Branch[], past: number): Record<string, Tensor> {
+    const { Tensor } = this.runtime;
+    const { type } = this.cacheShape;
+    const { positions, mask } = branchesBehind(past, branches, type);
+    const rows = positions.length;
+    return {
+      [BRANCH_INPUTS.wanted]: new Tensor('bool', Uint8Array.of(rows > 0 ? 1 : 0), []),
+      [BRANCH_INPUTS.positions]: new Tensor('int64', positions, [1, rows]),
+      [BRANCH_INPUTS.mask]: new Tensor(type, mask, [1, 1, rows, rows > 0 ? past + rows : 0]),
+    };
+  }
+
+  /** Runs the backbone behind a context, and checks the size of what it gives. */
+  private async runBackbone(
+    ids: Uint32Array,
+    past: KeyValueCache | undefined,
+    more: Readonly<Record<string, Tensor>>,
+    outputs: readonly string[],
+  ): Promise<InferenceSession.ReturnType> {
+    const { Tensor } = this.runtime;
+    const { type, heads, width } = this.cacheShape;
+    const before = past?.length ?? 0;
+    const length = before + ids.length;
     const feeds: Record<string, Tensor> = {
       input_ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]),
       attention_mask: new Tensor('int64', new BigInt64Array(length).fill(1n), [1, length]),
+      ...more,
     };
     const views = (past ?? this.newCache(0)).views();
     for (const [index, name] of this.cacheNames.entries()) {
       feeds[`past_key_values.${name}`] = new Tensor(type, views[index], [1, heads, before, width]);
     }
-    const added = past ? this.cacheNames.map((name) => `added.${name}`) : [];
-    const results = await this.runGraph('backbone', feeds, ['hidden_states', ...added]);
-    const values = results.hidden_states.data as Float32Array;
-    if (values.length !== ids.length * hidden) {
+    const results = await this.runGraph('backbone', feeds, ['hidden_states', ...outputs]);
+    const values = results.hidden_states.data.length;
+    if (values !== ids.length * this.manifest.hidden) {
       throw new ModelError(
         'model-invalid',
-        `The backbone of ${this.manifest.id} gave ${values.length} numbers for ${ids.length} positions of width ${hidden}.`,
+        `The backbone of ${this.manifest.id} gave ${values} numbers for ${ids.length} positions of width ${this.manifest.hidden}.`,
         'The model’s files do not fit together, or give something for the last position only: get others.',
       );
     }
-    past?.append(
-      added.map((name) => numbersOf(results[name], type)),
-      ids.length,
-    );
-    return values;
+    return results;
   }
 
   /**

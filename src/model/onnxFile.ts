@@ -1,5 +1,5 @@
 /**
- * Reads and writes ONNX files, as far as it takes to cut a graph in two. They are Protocol Buffers; the numbers of the fields
+ * Reads and writes ONNX files, as far as it takes to cut a graph in two, or to put other nodes in the place of some. They are Protocol Buffers; the numbers of the fields
  * are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Weights stay where they are: an initializer of some
  * size is a reference to its place in its file, so that a model of gigabytes is read in kilobytes.
  */
@@ -89,22 +89,34 @@ const DEEPEST = 32;
 export function readOnnx(path: string): OnnxModel {
   const file = openSync(path, 'r');
   try {
-    const source = new Source(file, fstatSync(file).size);
-    return modelIn(source);
+    return modelIn(Source.ofFile(file));
   } finally {
     closeSync(file);
   }
 }
 
-/** A file's bytes, of which a part at a time is in memory. */
+/** A file's bytes, of which a part at a time is in memory; or all of them. */
 class Source {
-  #window = new Uint8Array();
+  #window: Uint8Array;
   #start = 0;
 
-  constructor(
+  private constructor(
     private readonly file: number,
     readonly size: number,
-  ) {}
+    window: Uint8Array,
+  ) {
+    this.#window = window;
+  }
+
+  /** @param file that is open for reading as long as this is used */
+  static ofFile(file: number): Source {
+    return new Source(file, fstatSync(file).size, new Uint8Array());
+  }
+
+  static ofBytes(bytes: Uint8Array): Source {
+    // All that there is to read is in the window.
+    return new Source(-1, bytes.length, bytes);
+  }
 
   byte(offset: number): number {
     const at = offset - this.#start;
@@ -447,14 +459,7 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
  */
 export function writeOnnx(model: OnnxModel, fileOf: (name: string | undefined) => string): Uint8Array {
   const graph = message([
-    ...model.nodes.map(({ inputs, outputs, attributes, rest }): Part => {
-      const parts = message([
-        ...inputs.map((name): Part => [1, name]),
-        ...outputs.map((name): Part => [2, name]),
-        ...attributes.map(({ bytes }): Part => [5, bytes]),
-      ]);
-      return [1, joined([parts, rest])];
-    }),
+    ...model.nodes.map((node): Part => [1, nodeBytes(node)]),
     [2, 'graph'],
     ...model.initializers.map((tensor): Part => [5, tensorBytes(tensor, fileOf)]),
     ...model.inputs.map((value): Part => [11, valueBytes(value)]),
@@ -475,6 +480,67 @@ export function writeOnnx(model: OnnxModel, fileOf: (name: string | undefined) =
     ),
     ...model.functions.map((bytes): Part => [25, bytes]),
   ]);
+}
+
+/**
+ * An ONNX file in which the nodes of one operator are others. Everything else stays as it is, byte for byte.
+ * @param replace is given these nodes and the graph's inputs, and gives as many nodes and the inputs that are added; or undefined
+ * when it leaves them
+ * @returns undefined when they are left
+ * @throws OnnxError when it is no ONNX file
+ */
+export function replaceNodes(
+  file: Uint8Array,
+  operator: string,
+  replace: (
+    nodes: readonly OnnxNode[],
+    inputs: readonly OnnxValue[],
+  ) => { readonly nodes: readonly OnnxNode[]; readonly inputs: readonly OnnxValue[] } | undefined,
+): Uint8Array | undefined {
+  const source = Source.ofBytes(file);
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  const graph = [...fieldsIn(source, 0, source.size)].find(({ id }) => id === 7);
+  if (!graph) {
+    throw new OnnxError('is no ONNX file: it has no graph');
+  }
+  const places: Field[] = [];
+  const nodes: OnnxNode[] = [];
+  const inputs: OnnxValue[] = [];
+  for (const field of fieldsIn(source, graph.from, graph.to)) {
+    if (field.id === 11) {
+      inputs.push(valueIn(source, field));
+    } else if (field.id === 1 && bytes.subarray(field.from, field.to).includes(operator)) {
+      const node = nodeIn(source, field, 0);
+      if (node.operator === operator) {
+        places.push(field);
+        nodes.push(node);
+      }
+    }
+  }
+  const replaced = replace(nodes, inputs);
+  if (!replaced) {
+    return undefined;
+  }
+  const pieces: Uint8Array[] = [];
+  let at = graph.from;
+  for (const [index, { start, to }] of places.entries()) {
+    pieces.push(file.subarray(at, start), message([[1, nodeBytes(replaced.nodes[index])]]));
+    at = to;
+  }
+  pieces.push(
+    file.subarray(at, graph.to),
+    message(replaced.inputs.map((value): Part => [11, valueBytes(value)])),
+  );
+  return joined([file.subarray(0, graph.start), message([[7, joined(pieces)]]), file.subarray(graph.to)]);
+}
+
+function nodeBytes({ inputs, outputs, attributes, rest }: OnnxNode): Uint8Array {
+  const parts = message([
+    ...inputs.map((name): Part => [1, name]),
+    ...outputs.map((name): Part => [2, name]),
+    ...attributes.map(({ bytes }): Part => [5, bytes]),
+  ]);
+  return joined([parts, rest]);
 }
 
 function tensorBytes(
@@ -502,14 +568,14 @@ function tensorBytes(
   ]);
 }
 
-function valueBytes({ name, type, dims }: OnnxValue): Uint8Array {
-  const shape = message(
-    dims.map((size): Part => [1, size === undefined ? message([]) : message([[1, size]])]),
-  );
-  const tensor = message([
-    [1, type],
-    [2, shape],
-  ]);
+/** @param value without dimensions where nothing is said of its shape */
+function valueBytes({
+  name,
+  type,
+  dims,
+}: Omit<OnnxValue, 'dims'> & Partial<Pick<OnnxValue, 'dims'>>): Uint8Array {
+  const shape = dims?.map((size): Part => [1, size === undefined ? message([]) : message([[1, size]])]);
+  const tensor = message([[1, type], ...(shape ? [[2, message(shape)] as const] : [])]);
   return message([
     [1, name],
     [2, message([[1, tensor]])],
@@ -517,7 +583,7 @@ function valueBytes({ name, type, dims }: OnnxValue): Uint8Array {
 }
 
 /** The type of an attribute's value (AttributeProto.AttributeType). */
-const ATTRIBUTE = { integer: 2, tensor: 4 } as const;
+const ATTRIBUTE = { integer: 2, tensor: 4, graph: 5 } as const;
 
 /** A node of ONNX's own operators. Attributes are whole numbers that are not negative, or tensors. */
 export function newNode(
@@ -543,6 +609,45 @@ function newAttribute(name: string, value: number | OnnxTensor): OnnxAttribute {
       ? [value, [3, value] as const, ATTRIBUTE.integer]
       : [0, [5, tensorBytes(value, () => '')] as const, ATTRIBUTE.tensor];
   return { name, integer, bytes: message([[1, name], content, [20, type]]) };
+}
+
+/**
+ * A node that does what one of two nodes do, by a single truth value. They read what they like of the graph around them, and give the
+ * same number of outputs, each under names of its own.
+ * @param outputs the names that either's outputs get
+ * @param type of all outputs
+ */
+export function newCondition(
+  condition: string,
+  [whenTrue, whenFalse]: readonly [OnnxNode, OnnxNode],
+  outputs: readonly string[],
+  type: number,
+): OnnxNode {
+  const branch = (name: string, node: OnnxNode): OnnxAttribute => {
+    const graph = message([
+      [1, nodeBytes(node)],
+      [2, name],
+      ...node.outputs.map((output): Part => [12, valueBytes({ name: output, type })]),
+    ]);
+    return {
+      name,
+      integer: 0,
+      bytes: message([
+        [1, name],
+        [6, graph],
+        [20, ATTRIBUTE.graph],
+      ]),
+    };
+  };
+  return {
+    operator: 'If',
+    domain: '',
+    inputs: [condition],
+    outputs,
+    outer: [...new Set([whenTrue, whenFalse].flatMap(({ inputs, outer }) => [...inputs, ...outer]))],
+    attributes: [branch('then_branch', whenTrue), branch('else_branch', whenFalse)],
+    rest: message([[4, 'If']]),
+  };
 }
 
 /** A constant of whole numbers: a list, or a single one without dimensions. */

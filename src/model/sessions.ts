@@ -1,7 +1,8 @@
 /** How a model folder's graphs are loaded. */
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { withBranches } from './branches';
 import { adviceFor, ModelError, messageOf } from './errors';
 import { BLOCK, expand, expandBytes, type QuantizedMatrix } from './expand';
 import type { MatrixRecipe, ModelFolder } from './folder';
@@ -10,6 +11,7 @@ import { toInt8 } from './int8';
 /** ONNX Runtime, as the engine's host loads it. */
 export interface Runtime {
   readonly InferenceSession: {
+    /** The option `logId` is the name of the graph's file. */
     create(path: string, options: InferenceSession.SessionOptions): Promise<InferenceSession>;
   };
   readonly Tensor: typeof Tensor;
@@ -301,9 +303,12 @@ class Form {
   async create(graph: keyof Sessions): Promise<InferenceSession> {
     const { split } = this.folder;
     if (split) {
-      return createSession(this.runtime, split.source, this.options, {
-        graph: split[graph],
-        weights: split.weights,
+      const { source, weights } = split;
+      const own = graph === 'backbone' ? await this.#branching(() => split.backbone) : undefined;
+      return createSession(this.runtime, source, this.options, {
+        graph: own ?? split[graph],
+        weights,
+        advice: 'Choose another file or export of the model.',
       });
     }
     const session = await (graph === 'backbone' ? this.#createBackbone() : this.#createHead());
@@ -322,7 +327,19 @@ class Form {
     this.#computed = undefined;
     const { graphs, float16 } = this.folder.manifest;
     const isHalf = this.options.weights === 'float16' && float16;
-    return this.#create(isHalf ? float16.backbone : graphs.backbone, computed);
+    const file = computed?.graph ?? (isHalf ? float16.backbone : graphs.backbone);
+    const branching = await this.#branching(() => readFile(this.folder.file(file)));
+    return this.#create(file, computed, branching);
+  }
+
+  /** A backbone that can read branches, where it can. A CPU is the only device on which that was seen to be right. */
+  async #branching(read: () => Uint8Array | Promise<Uint8Array>): Promise<Uint8Array | undefined> {
+    try {
+      return this.options.provider === 'cpu' ? withBranches(await read()) : undefined;
+    } catch {
+      // ONNX Runtime says what is wrong with it.
+      return undefined;
+    }
   }
 
   async #createHead(): Promise<InferenceSession> {
@@ -334,21 +351,28 @@ class Form {
     } catch (error) {
       throw ofTheFiles(error);
     }
-    return this.#create(
-      weights === 'quantized' && provider === 'cpu' && quantized ? quantized.head : graphs.head,
-      computed,
-    );
+    const isSmall = weights === 'quantized' && provider === 'cpu' && quantized;
+    return this.#create(computed?.graph ?? (isSmall ? quantized.head : graphs.head), computed);
   }
 
-  async #create(graph: string, computed: ComputedGraph | undefined): Promise<InferenceSession> {
+  /** @param graph the graph itself, where it is not as it is in its file */
+  async #create(
+    name: string,
+    computed: ComputedGraph | undefined,
+    graph?: Uint8Array,
+  ): Promise<InferenceSession> {
     const { runtime, folder, options } = this;
+    const file = folder.file(name);
+    const own = graph && { graph, weights: dirname(file) };
     if (!computed) {
-      const isExpanded = graph === folder.manifest.graphs.head;
-      return createSession(runtime, folder.file(graph), options, { isExpanded });
+      return createSession(runtime, file, options, {
+        ...own,
+        isExpanded: name === folder.manifest.graphs.head,
+      });
     }
     // What the weights were computed from.
     collect();
-    return createSession(runtime, folder.file(computed.graph), options, { externalData: computed.external });
+    return createSession(runtime, file, options, { ...own, externalData: computed.external });
   }
 }
 
@@ -407,6 +431,8 @@ interface OwnOptions {
   readonly externalData?: readonly ExternalData[];
   /** Whether an 8-bit matrix becomes float32 while constants are folded. */
   readonly isExpanded?: boolean;
+  /** What to do when the CPU cannot use the graph. */
+  readonly advice?: string;
 }
 
 /**
@@ -418,7 +444,7 @@ async function createSession(
   runtime: Runtime,
   path: string,
   { provider, threads }: Pick<NetworkOptions, 'provider' | 'threads'>,
-  { graph, weights, externalData, isExpanded = false }: OwnOptions,
+  { graph, weights, externalData, isExpanded = false, advice = 'Get the model folder again.' }: OwnOptions,
 ): Promise<InferenceSession> {
   process.env[WITHOUT_TILES] ??= '1';
   try {
@@ -431,6 +457,7 @@ async function createSession(
       executionMode: 'sequential',
       // The context grows from run to run: what is learned about one run's memory is of no use to another's.
       enableMemPattern: false,
+      logId: basename(path),
       logSeverityLevel: 3,
       extra: {
         session: {
@@ -449,14 +476,7 @@ async function createSession(
     throw new ModelError(
       provider === 'cpu' ? 'model-invalid' : 'device',
       `ONNX Runtime cannot load ${path} on ${provider}: ${messageOf(error).split('\n')[0]}`,
-      adviceFor(
-        error,
-        provider !== 'cpu'
-          ? 'Choose another device, or auto.'
-          : graph
-            ? 'Choose another file or export of the model.'
-            : 'Get the model folder again.',
-      ),
+      adviceFor(error, provider === 'cpu' ? advice : 'Choose another device, or auto.'),
       error,
     );
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as onnxRuntime from 'onnxruntime-node';
 import { loadOnDevice } from '../../src/engine/loading';
@@ -25,7 +25,7 @@ function watched(fails?: string): { runtime: Runtime; events: string[] } {
   const { InferenceSession, Tensor } = onnxRuntime;
   const events: string[] = [];
   const create: Runtime['InferenceSession']['create'] = async (path, options) => {
-    const graph = basename(path);
+    const graph = options.logId ?? assert.fail('no name');
     if (graph === fails) {
       throw new Error('std::bad_alloc');
     }

@@ -20,7 +20,7 @@ function withDevice(before: Partial<Record<Provider, Behaviour>>): { runtime: Ru
   const loaded: string[] = [];
   const create: Runtime['InferenceSession']['create'] = async (path, options) => {
     const provider = options.executionProviders?.[0] as Provider;
-    const graph = path.replace(/^.*[\\/]/, '');
+    const graph = options.logId ?? assert.fail('no name');
     loaded.push(`${provider} ${graph}`);
     const session = await InferenceSession.create(path, { ...options, executionProviders: ['cpu'] });
     return Object.create(session, {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import * as onnxRuntime from 'onnxruntime-node';
 import { CHUNK } from '../../src/engine/layout';
-import type { Distribution, FromHost } from '../../src/engine/protocol';
+import type { Distribution, FromHost, ReplacementPlace } from '../../src/engine/protocol';
 import { type CacheLimits, cacheLimits, ResultCache } from '../../src/engine/resultCache';
 import { AT_CHANGE, Scorer } from '../../src/engine/scorer';
 import type { TokenLayout } from '../../src/loss/lossMap';
@@ -63,6 +63,12 @@ class Counted {
           } finally {
             this.#running--;
           }
+        },
+      },
+      runBranches: {
+        value: (...[branches, past]: Parameters<Network['runBranches']>) => {
+          this.onRun(Uint32Array.from(branches.flatMap(({ ids }) => [...ids])));
+          return network.runBranches(branches, past);
         },
       },
       score: {
@@ -149,11 +155,11 @@ class Counted {
     return (answer as Extract<FromHost, { type: 'distributions' }>).distributions[0];
   }
 
-  /** Asks what texts would cost in place of tokens of the last scoring. @returns whatever is said to that */
-  replace(first: number, last: number, texts: readonly string[], behind: number): Promise<Said> {
+  /** Asks what texts would cost in places of the last scoring. @returns whatever is said to that */
+  replace(places: readonly ReplacementPlace[], behind: number): Promise<Said> {
     const request = ++this.#requests;
     const answer = this.said('replacements', request);
-    const question = { document: 'a', score: this.#score, first, last, texts, behind };
+    const question = { document: 'a', score: this.#score, places, behind };
     this.scorer.ask({ type: 'replacement', request, ...question });
     return answer;
   }
@@ -273,7 +279,9 @@ describe('scorer', function () {
         counted.begin(`${text}x`, [text.length - 500, text.length]);
       }
     };
-    assert.equal((await counted.ask([3 * CHUNK + 5])).type, 'cancelled');
+    // Of the page that was scored last the keys and values are there.
+    const { pageStarts } = counted.layout ?? assert.fail('no layout');
+    assert.equal((await counted.ask([pageStarts[1] + 2 * CHUNK])).type, 'cancelled');
     assert.equal((await counted.said('scored')).type, 'scored');
   });
 
@@ -632,11 +640,14 @@ describe('scorer', function () {
   }
 
   it('says what texts would cost in place of others, and leaves all scores as they are', async () => {
-    const step = fc.record({
-      place: fc.noBias(fc.integer({ min: 0, max: 999 })),
+    const place = fc.record({
+      at: fc.noBias(fc.integer({ min: 0, max: 999 })),
       length: fc.integer({ min: 1, max: 3 }),
-      behind: fc.constantFrom(0, 1, 24),
       texts: fc.array(fc.constantFrom(' other', 'x', '\n\n', ' one of many'), { maxLength: 3 }),
+    });
+    const step = fc.record({
+      asked: fc.array(place, { maxLength: 5 }),
+      behind: fc.constantFrom(0, 1, 24),
       put: fc.constantFrom(undefined, undefined, 'x', '\n'),
       isSeen: fc.boolean(),
     });
@@ -645,28 +656,36 @@ describe('scorer', function () {
         const counted = scorer(10_000);
         let now = text.slice(0, 9000);
         await counted.score(now, [0, 500]);
-        for (const { place, length, behind, texts, put, isSeen } of steps) {
+        for (const { asked, behind, put, isSeen } of steps) {
           const layout = counted.layout ?? assert.fail('no layout');
           const { ids, pageStarts } = layout;
-          const first = Math.floor((place * ids.length) / 1000);
-          const page = pageStarts[1 + pageStarts.findLastIndex((start) => start <= first)] ?? ids.length;
-          const last = Math.min(first + length, page) - 1;
-          const answer = await counted.replace(first, last, texts, behind);
+          const pageEnd = (token: number) =>
+            pageStarts[1 + pageStarts.findLastIndex((start) => start <= token)] ?? ids.length;
+          const places = asked.map(({ at, length, texts }) => {
+            const first = Math.floor((at * ids.length) / 1000);
+            return { first, last: Math.min(first + length, pageEnd(first)) - 1, texts };
+          });
+          const answer = await counted.replace(places, behind);
           assert.equal(answer.type, 'replacements');
           const { replacements } = answer as Extract<FromHost, { type: 'replacements' }>;
-          assert.deepEqual(
-            replacements.map((one) => one.text),
-            [undefined, ...texts],
-          );
-          for (const { text: other, nats, behind: rest } of replacements) {
-            const own =
-              other === undefined ? ids.subarray(first, last + 1) : tokenizer.encode(other, first === 0).ids;
-            const after = ids.subarray(last + 1, Math.min(last + 1 + behind, page));
-            const expected = await costs(layout, first, [...own, ...after]);
-            assert.ok(largestDifference([...nats, ...rest], expected) < ROUNDING);
-            assert.deepEqual([nats.length, rest.length], [own.length, after.length]);
+          assert.equal(replacements.length, places.length);
+          for (const [index, { first, last, texts }] of places.entries()) {
+            assert.deepEqual(
+              replacements[index].map((one) => one.text),
+              [undefined, ...texts],
+            );
+            for (const { text: other, nats, behind: rest } of replacements[index]) {
+              const own =
+                other === undefined
+                  ? ids.subarray(first, last + 1)
+                  : tokenizer.encode(other, first === 0).ids;
+              const after = ids.subarray(last + 1, Math.min(last + 1 + behind, pageEnd(first)));
+              const expected = await costs(layout, first, [...own, ...after]);
+              assert.ok(largestDifference([...nats, ...rest], expected) < ROUNDING);
+              assert.deepEqual([nats.length, rest.length], [own.length, after.length]);
+            }
           }
-          const at = Math.floor((place * now.length) / 1000);
+          const at = Math.floor(((asked[0]?.at ?? 500) * now.length) / 1000);
           now = put === undefined ? now : now.slice(0, at) + put + now.slice(at);
           await counted.score(now, isSeen ? [at, at + 300] : [0, 300]);
           const fresh = scorer(10_000);
@@ -678,6 +697,27 @@ describe('scorer', function () {
     );
   });
 
+  it('reads what could be in many places in one run, and what is there not again', async () => {
+    const counted = scorer(10_000);
+    await counted.score(text.slice(0, 3000), [0, 3000]);
+    const tokens: number[] = [];
+    counted.onRun = (ids) => tokens.push(ids.length);
+    const places = Array.from({ length: 8 }, (_, index) => ({
+      first: 300 + 10 * index,
+      last: 300 + 10 * index,
+      texts: [' other', 'x'],
+    }));
+    const answer = await counted.replace(places, 4);
+    const { replacements } = answer as Extract<FromHost, { type: 'replacements' }>;
+    const branches = replacements.flat().filter((one) => one.text !== undefined);
+    const read = branches.reduce((sum, { nats, behind }) => sum + nats.length + behind.length, 0);
+    // The keys and values of what is on screen are there.
+    assert.deepEqual(tokens, [read]);
+    tokens.length = 0;
+    await counted.replace([{ first: 290, last: 290, texts: [] }], 4);
+    assert.deepEqual(tokens, []);
+  });
+
   it('cancels a question about what is replaced in a text that is edited while it is answered', async () => {
     const counted = scorer(CHUNK);
     await counted.score(text, [0, 500]);
@@ -687,11 +727,16 @@ describe('scorer', function () {
         counted.begin(`x${text}`, [0, 500]);
       }
     };
-    assert.equal((await counted.replace(20, 20, ['x', 'y'], 5)).type, 'cancelled');
+    const { pageStarts } = counted.layout ?? assert.fail('no layout');
+    const first = pageStarts[1] + 2 * CHUNK;
+    assert.equal((await counted.replace([{ first, last: first, texts: ['x', 'y'] }], 5)).type, 'cancelled');
     assert.equal((await counted.said('scored')).type, 'scored');
     const fresh = scorer(10_000);
     await fresh.score(`x${text}`, []);
     assert.deepEqual(counted.nats(), fresh.nats());
-    assert.equal((await counted.replace(10_000_000, 10_000_000, [], 5)).type, 'failed');
+    assert.equal(
+      (await counted.replace([{ first: 10_000_000, last: 10_000_000, texts: [] }], 5)).type,
+      'failed',
+    );
   });
 });
