@@ -18,6 +18,7 @@ import { Log } from './editor/log';
 import { Menu } from './editor/menu';
 import { MistakeMarks } from './editor/mistakeMarks';
 import { MistakeSearch } from './editor/mistakeSearch';
+import { MistakeWatch } from './editor/mistakeWatch';
 import { Navigator } from './editor/navigate';
 import { EditorPanelSource } from './editor/panelSource';
 import { TextReader } from './editor/reading';
@@ -88,6 +89,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
   const idleStop = new IdleStop(started, isBusy);
   const mistakeMarks = new MistakeMarks();
   const mistakeSearch = new MistakeSearch(reader, current, mistakeMarks);
+  const mistakeWatch = new MistakeWatch(scores, started, current, mistakeMarks, log);
   const menu = new Menu(scores, started, heatmap, current, statusBar, comparing, mistakeMarks);
   const surprises = new SurpriseList(scores, current);
   const navigator = new Navigator(scores, current);
@@ -127,6 +129,7 @@ export function activate(context: vscode.ExtensionContext): SurprisalApi {
       legend,
       surprises,
       reader,
+      mistakeWatch,
       mistakeMarks,
       navigator,
       wholeProgress,

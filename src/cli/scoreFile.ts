@@ -2,7 +2,7 @@
 import { CancelledError, type EngineApi } from '../engine/api';
 import { type GatherListener, gatherScores } from '../engine/gather';
 import { type Mistake, mistakesIn, type Search } from '../find/mistakes';
-import { questionsTo } from '../find/wrongWords';
+import { questionsTo } from '../find/questions';
 import { bitsPerByte, perplexity } from '../loss/formulas';
 import type { LossMap } from '../loss/lossMap';
 import { lineStarts, positionAt } from '../text/lines';

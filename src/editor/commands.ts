@@ -5,6 +5,7 @@ import { messageOf } from '../model/errors';
 import type { ExplainerPanels } from '../panel/panels';
 import type { ModelChoice } from './chooseModel';
 import type { ModelComparison } from './comparison';
+import { setting, writeSetting } from './configuration';
 import type { CurrentEditor } from './current';
 import { COMMANDS } from './keys';
 import type { LegendView } from './legend';
@@ -61,6 +62,7 @@ export function registerCommands(targets: CommandTargets): vscode.Disposable {
     [COMMANDS.showTokens]: () => surprises.show('token'),
     [COMMANDS.findMistakesInDocument]: () => mistakeSearch.findInDocument(),
     [COMMANDS.findMistakesInChanges]: () => mistakeSearch.findInChanges(),
+    [COMMANDS.toggleMistakes]: () => writeSetting('mistakes.onScreen', !setting('mistakes.onScreen')),
     [COMMANDS.clearMistakes]: () => mistakeMarks.clear(),
     [COMMANDS.dismissMistake]: (key: string) => mistakeMarks.dismiss(key),
     [COMMANDS.nextSurprise]: () => navigator.go('next'),

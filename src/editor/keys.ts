@@ -15,6 +15,7 @@ export const SECTION = 'surprisal';
 /** Every setting and the type of its value. */
 export interface Settings {
   readonly 'heatmap.enabled': boolean;
+  readonly 'mistakes.onScreen': boolean;
   readonly unit: InformationUnit;
   readonly delay: number;
   readonly model: string;
@@ -27,6 +28,7 @@ export interface Settings {
 /** Every setting and its default. */
 export const DEFAULTS: Settings = {
   'heatmap.enabled': false,
+  'mistakes.onScreen': false,
   unit: 'bits',
   delay: 250,
   model: '',
@@ -91,6 +93,7 @@ export const COMMANDS = {
   showTokens: 'surprisal.showTokens',
   findMistakesInDocument: 'surprisal.findMistakesInDocument',
   findMistakesInChanges: 'surprisal.findMistakesInChanges',
+  toggleMistakes: 'surprisal.toggleMistakes',
   clearMistakes: 'surprisal.clearMistakes',
   dismissMistake: 'surprisal.dismissMistake',
   nextSurprise: 'surprisal.nextSurprise',

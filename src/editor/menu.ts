@@ -103,6 +103,17 @@ export class Menu {
         t('In all files, on the lines that have changed since the last commit, or on the branch'),
         COMMANDS.findMistakesInChanges,
       ),
+      setting('mistakes.onScreen')
+        ? command(
+            t('$(eye-closed) Stop Marking Likely Mistakes on Screen'),
+            t('And take those away that were marked without being asked for'),
+            COMMANDS.toggleMistakes,
+          )
+        : command(
+            t('$(eye) Mark Likely Mistakes on Screen'),
+            t('Without being asked for, wherever you scroll and write'),
+            COMMANDS.toggleMistakes,
+          ),
       ...(this.#marks.any
         ? [
             command(

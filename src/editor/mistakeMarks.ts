@@ -51,6 +51,11 @@ export class MistakeMarks implements vscode.Disposable, vscode.CodeActionProvide
     return this.#mistakes.size > 0;
   }
 
+  /** Those that a document is shown with. */
+  of(document: vscode.TextDocument): readonly Mistake[] {
+    return this.#mistakes.get(document.uri.toString()) ?? [];
+  }
+
   /** Whether the user said that this is right: of a word's spelling everywhere, of a word in its place there. */
   isRight(document: vscode.TextDocument, mistake: Pick<Mistake, 'kind' | 'word' | 'start'>): boolean {
     return this.#right.has(keyOf(document, mistake));
@@ -85,8 +90,7 @@ export class MistakeMarks implements vscode.Disposable, vscode.CodeActionProvide
   }
 
   provideCodeActions(document: vscode.TextDocument, range: vscode.Range): vscode.CodeAction[] {
-    const mistakes = this.#mistakes.get(document.uri.toString()) ?? [];
-    return mistakes
+    return this.of(document)
       .filter((mistake) => rangeOf(document, mistake).intersection(range))
       .flatMap((mistake) => actionsOf(document, mistake));
   }

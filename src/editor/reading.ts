@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import * as vscode from 'vscode';
 import { CancelledError, type EngineApi, reasonOf } from '../engine/api';
 import { gatherScores } from '../engine/gather';
-import { type Questions, questionsTo } from '../find/wrongWords';
+import { type Questions, questionsTo } from '../find/questions';
 import { linesChangedSince } from '../git/changes';
 import type { WorkTree } from '../git/workTree';
 import type { LossMap } from '../loss/lossMap';

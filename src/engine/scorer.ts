@@ -975,8 +975,9 @@ export class Scorer {
       if (this.#jobOf(question) !== job) {
         return;
       }
-      for (const [number, { place, text, ids }] of readings.entries()) {
-        const nats = read[number];
+      for (const reading of readings) {
+        const { place, text, ids } = reading;
+        const nats = read.get(reading)!;
         replacements[place].push({ text, nats: nats.slice(0, ids.length), behind: nats.slice(ids.length) });
       }
     }
@@ -1007,47 +1008,67 @@ export class Scorer {
     }));
   }
 
-  /** The surprisals of what is read in a page; what is there has some already. */
-  async #read(job: Job, page: Page, readings: readonly Reading[]): Promise<Float32Array[]> {
-    const known = readings.map(({ text, row, targets }) => {
-      const token = page.context + row;
-      const nats = job.scores.nats.slice(token, token + targets.length);
-      return text === undefined && nats.every(Number.isFinite) ? nats : undefined;
-    });
-    const unknown = readings.filter((_, index) => !known[index]);
-    if (unknown.length === 0) {
-      return known.map((nats) => nats!);
+  /** The surprisals of what is read in a page; what is there has some already. Fewer where the text is edited meanwhile. */
+  async #read(
+    job: Job,
+    page: Page,
+    readings: readonly Reading[],
+  ): Promise<ReadonlyMap<Reading, Float32Array>> {
+    const read = new Map<Reading, Float32Array>();
+    for (const reading of readings) {
+      const token = page.context + reading.row;
+      const nats = job.scores.nats.slice(token, token + reading.targets.length);
+      if (reading.text === undefined && nats.every(Number.isFinite)) {
+        read.set(reading, nats);
+      }
     }
-    const row = Math.max(...unknown.map((reading) => reading.row));
+    // The last place first: a device that reads one after the other cuts the context off behind each.
+    const left = readings.filter((reading) => !read.has(reading)).sort((one, other) => other.row - one.row);
+    if (left.length === 0) {
+      return read;
+    }
+    const [{ row }] = left;
     const values = await this.#keysBefore(job, page, row);
     try {
-      if (values.length < row) {
+      if (values.length < row && this.#isPresent(job)) {
         await this.network.run(this.#inputs(page, values.length, row), values);
       }
-      const branches = unknown.map((reading) => ({
-        from: reading.row,
-        // What comes before a token gives its surprisal.
-        ids: Uint32Array.of(
-          ...this.#inputs(page, reading.row, reading.row + 1),
-          ...reading.targets.subarray(0, -1),
-        ),
-      }));
-      const hidden = await this.network.runBranches(branches, values);
-      const targets = Uint32Array.from(unknown.flatMap((reading) => [...reading.targets]));
-      const { nats } = await this.network.score(hidden, targets);
-      let read = 0;
-      return readings.map((reading, index) => {
-        read += known[index] ? 0 : reading.targets.length;
-        return known[index] ?? nats.slice(read - reading.targets.length, read);
-      });
+      while (left.length > 0 && this.#isPresent(job)) {
+        const together = left.splice(0, countInRun(left));
+        for (const [index, nats] of (await this.#readAtOnce(page, together, values)).entries()) {
+          read.set(together[index], nats);
+        }
+      }
     } finally {
       this.#leave(job, page, values);
     }
+    return read;
+  }
+
+  /** @param values of the page's rows before all of them, at least */
+  async #readAtOnce(
+    page: Page,
+    readings: readonly Reading[],
+    values: KeyValueCache,
+  ): Promise<Float32Array[]> {
+    const branches = readings.map(({ row, targets }) => ({
+      from: row,
+      // What comes before a token gives its surprisal.
+      ids: Uint32Array.of(...this.#inputs(page, row, row + 1), ...targets.subarray(0, -1)),
+    }));
+    const hidden = await this.network.runBranches(branches, values);
+    const targets = Uint32Array.from(readings.flatMap((reading) => [...reading.targets]));
+    const { nats } = await this.network.score(hidden, targets);
+    let end = 0;
+    return readings.map((reading) => {
+      end += reading.targets.length;
+      return nats.slice(end - reading.targets.length, end);
+    });
   }
 
   /**
-   * The keys and values of a page's rows before one, or of some more; of its last chunk there may be too few. For the caller alone:
-   * they are in no room meanwhile.
+   * The keys and values of a page's rows before one, or of some more; too few in its last chunk, or where the text is edited meanwhile.
+   * For the caller alone: they are in no room then.
    */
   async #keysBefore(job: Job, page: Page, row: number): Promise<KeyValueCache> {
     const { values, holds } = this.#progress ? {} : (this.#room ?? {});
@@ -1064,7 +1085,7 @@ export class Scorer {
       job.wanted[page.index][needed] = true;
       const isUnderWay = this.#progress?.job === job && this.#progress.page === page;
       let progress = (isUnderWay && this.#progress) || this.#enter(job, page, needed);
-      while (progress.next < needed) {
+      while (progress.next < needed && this.#isPresent(job)) {
         await this.#runChunk(job, page);
         progress = this.#progress ?? this.#enter(job, page, needed);
       }
@@ -1104,6 +1125,16 @@ export class Scorer {
     const at = (row - chunk.firstScored) * width;
     return hidden.subarray(at, at + width);
   }
+}
+
+/** How many of some readings a run has: as many as fit a chunk's tokens, or one that is longer. */
+function countInRun(readings: readonly Reading[]): number {
+  let count = 0;
+  let rows = 0;
+  do {
+    rows += readings[count++].targets.length;
+  } while (count < readings.length && rows + readings[count].targets.length <= CHUNK);
+  return count;
 }
 
 /** What the keys and values of a page are found by, when its first so many chunks have theirs. */

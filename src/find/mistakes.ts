@@ -1,9 +1,10 @@
 /** What is likely wrong in a text: words that are misspelt, and words in place of which others were meant. */
 import type { LossMap } from '../loss/lossMap';
 import type { WordParts, WordRange } from '../text/words';
+import { askedTogether, type Questions } from './questions';
 import { EXPECTED, suggestionsFor } from './suggestions';
-import { typosIn } from './typos';
-import { type Questions, TOGETHER, wrongWordsIn } from './wrongWords';
+import { type Typo, typosIn } from './typos';
+import { type Doubt, WrongWordSearch } from './wrongWords';
 
 /** A word that is likely a mistake. */
 export interface Mistake extends WordRange {
@@ -41,26 +42,38 @@ export async function mistakesIn(
   { isMeant, project, isRight = () => false, mostTypos = Number.POSITIVE_INFINITY, onProgress }: Search,
   questions: Questions,
 ): Promise<Mistake[]> {
-  // In their order: of a page that is no longer known the model has to read what comes before them only once then.
   const typos = typosIn(text, losses, mostTypos, isMeant, project)
     .filter(({ word, start }) => !isRight({ kind: 'misspelt', word, start }))
     .sort((one, other) => one.start - other.start);
-  const mistakes: Mistake[] = [];
-  for (let from = 0; from < typos.length; from += TOGETHER) {
-    const together = typos.slice(from, from + TOGETHER);
-    const tokens = together.map(({ token }) => token);
+  const misspelt: Mistake[] = [];
+  const suggest = async (some: readonly Typo[]) => {
+    const tokens = some.map(({ token }) => token);
     const tops = await questions.top(tokens, EXPECTED);
-    for (const [index, { start, end, word, part, nats }] of together.entries()) {
+    for (const [index, { start, end, word, part, nats }] of some.entries()) {
       const expected = (tops[index] ?? []).map((entry) => entry.text);
       const suggestions = suggestionsFor(word, part, { expected, known: project.all() });
-      mistakes.push({ kind: 'misspelt', start, end, word, nats, suggestions });
+      misspelt.push({ kind: 'misspelt', start, end, word, nats, suggestions });
     }
-  }
-  const wrong = await wrongWordsIn(text, losses, isMeant, questions, onProgress);
-  for (const { start, end, word, instead, saved } of wrong) {
-    if (!isRight({ kind: 'wrong', word, start })) {
-      mistakes.push({ kind: 'wrong', start, end, word, nats: saved, suggestions: instead });
+  };
+  const search = new WrongWordSearch(text, losses, isMeant);
+  const wrong: Mistake[] = [];
+  let looked = 0;
+  const look = async (doubts: readonly Doubt[]) => {
+    onProgress?.(looked, search.doubts.length);
+    for (const { start, end, word, instead, saved } of await search.look(doubts, questions)) {
+      if (!isRight({ kind: 'wrong', word, start })) {
+        wrong.push({ kind: 'wrong', start, end, word, nats: saved, suggestions: instead });
+      }
     }
+    looked += doubts.length;
+  };
+  // Page by page: the model has to read a page once that it no longer knows.
+  const steps = [
+    ...askedTogether(typos, losses).map((some) => ({ token: some[0].token, take: () => suggest(some) })),
+    ...askedTogether(search.doubts, losses).map((some) => ({ token: some[0].token, take: () => look(some) })),
+  ].sort((one, other) => losses.pageOf(one.token) - losses.pageOf(other.token));
+  for (const { take } of steps) {
+    await take();
   }
-  return mistakes;
+  return [...misspelt, ...wrong];
 }

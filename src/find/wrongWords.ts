@@ -2,11 +2,11 @@
  * Words that are spelt right and likely not the ones that were meant: a variable in place of another one, a word that another line
  * has. Such a word is improbable in its place, and so is what follows it.
  */
-import type { EngineApi } from '../engine/api';
-import type { Alternative, Replacement, ReplacementPlace } from '../engine/protocol';
+import type { Alternative, Replacement } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import { toBits } from '../loss/units';
 import { type WordRange, wordsOf } from '../text/words';
+import { askedTogether, type Questions } from './questions';
 import { lastOf, wordsIn } from './surprises';
 
 /** Surprisal in bits of a word's first token from which on the word is looked at. */
@@ -27,9 +27,6 @@ const BEHIND = 16;
 /** What another word has to save, in bits, for a word to be a likely wrong one. */
 const SAVED_BITS = 15;
 
-/** Words that are looked at together: the model reads what is tried in one run or two, and answers other questions between. */
-export const TOGETHER = 8;
-
 /** A word in place of which another one was likely meant. */
 export interface WrongWord extends WordRange {
   readonly word: string;
@@ -40,36 +37,11 @@ export interface WrongWord extends WordRange {
   readonly saved: number;
 }
 
-/** What is asked of the model, by index of a token. Where it has no answer, there is none for any of what was asked. */
-export interface Questions {
-  /** The most probable tokens in each token's place, best first. */
-  top(tokens: readonly number[], count: number): Promise<readonly (readonly Alternative[])[]>;
-  /** As in `EngineApi`. */
-  replacements(
-    places: readonly ReplacementPlace[],
-    behind: number,
-  ): Promise<readonly (readonly Replacement[])[]>;
-}
-
-/** Asks an engine. @param score names a scoring of the document, as in `EngineApi` */
-export function questionsTo(
-  engine: Pick<EngineApi, 'distributions' | 'replacements'>,
-  document: string,
-  score: number,
-): Questions {
-  return {
-    top: async (tokens, count) =>
-      (await engine.distributions(document, score, tokens, count)).map(({ top }) => top),
-    replacements: (...question) => engine.replacements(document, score, ...question),
-  };
-}
-
 /**
  * The likely wrong words of a text, in their order: words that it has elsewhere, too, and in whose place another word of it, one
  * of those that the model expected, would save {@link SAVED_BITS} and more.
  * @param losses of the text; words without a score are left out
  * @param isMeant whether words are meant that begin at a UTF-16 offset
- * @param onProgress receives how many words are looked at, of all that are to be
  * @throws what the questions throw
  */
 export async function wrongWordsIn(
@@ -77,56 +49,66 @@ export async function wrongWordsIn(
   losses: LossMap,
   isMeant: (offset: number) => boolean,
   questions: Questions,
-  onProgress?: (done: number, total: number) => void,
 ): Promise<WrongWord[]> {
-  const known = new KnownWords(text);
+  const search = new WrongWordSearch(text, losses, isMeant);
   const found: WrongWord[] = [];
-  const doubts = doubtsIn(text, losses, known).filter(({ start }) => isMeant(start));
-  for (let from = 0; from < doubts.length; from += TOGETHER) {
-    onProgress?.(from, doubts.length);
-    found.push(...(await wrongAmong(doubts.slice(from, from + TOGETHER), losses, known, questions)));
+  for (const doubts of askedTogether(search.doubts, losses)) {
+    found.push(...(await search.look(doubts, questions)));
   }
   return found;
 }
 
-/** Those of some words that are likely wrong ones. */
-async function wrongAmong(
-  doubts: readonly Doubt[],
-  { nats }: LossMap,
-  known: KnownWords,
-  questions: Questions,
-): Promise<WrongWord[]> {
-  const firsts = doubts.map(({ first }) => first);
-  const tops = await questions.top(firsts, EXPECTED);
-  const tries = doubts
-    .map((doubt, index) => ({ doubt, words: known.expected(tops[index] ?? [], doubt, nats[doubt.first]) }))
-    .filter(({ words }) => words.length > 0);
-  if (tries.length === 0) {
-    return [];
+/** Looks for likely wrong words, as {@link wrongWordsIn} says, step by step. */
+export class WrongWordSearch {
+  /** The words that are to be looked at, in their order. */
+  readonly doubts: readonly Doubt[];
+  readonly #known: KnownWords;
+  readonly #losses: LossMap;
+
+  constructor(text: string, losses: LossMap, isMeant: (offset: number) => boolean) {
+    this.#known = new KnownWords(text);
+    this.#losses = losses;
+    this.doubts = doubtsIn(text, losses, this.#known).filter(({ start }) => isMeant(start));
   }
-  const places = tries.map(({ doubt: { first, last, before, behind }, words }) => ({
-    first,
-    last,
-    texts: words.map((word) => before + word + behind),
-  }));
-  const answers = await questions.replacements(places, BEHIND);
-  return tries.flatMap(({ doubt: { start, end, word }, words }, index) => {
-    const { texts } = places[index];
-    const [own, ...others] = answers[index] ?? [];
-    const better = others
-      .map((other) => ({ word: words[texts.indexOf(other.text!)], saved: costOf(own) - costOf(other) }))
-      .filter(({ saved }) => toBits(saved) >= SAVED_BITS)
-      .sort((one, other) => other.saved - one.saved);
-    return better.length > 0
-      ? [{ start, end, word, instead: better.map((other) => other.word), saved: better[0].saved }]
-      : [];
-  });
+
+  /** Those of some words that are likely wrong ones. @throws what the questions throw */
+  async look(doubts: readonly Doubt[], questions: Questions): Promise<WrongWord[]> {
+    const { nats } = this.#losses;
+    const tokens = doubts.map(({ token }) => token);
+    const tops = await questions.top(tokens, EXPECTED);
+    const tries = doubts
+      .map((doubt, index) => ({
+        doubt,
+        words: this.#known.expected(tops[index] ?? [], doubt, nats[doubt.token]),
+      }))
+      .filter(({ words }) => words.length > 0);
+    if (tries.length === 0) {
+      return [];
+    }
+    const places = tries.map(({ doubt: { token, last, before, behind }, words }) => ({
+      first: token,
+      last,
+      texts: words.map((word) => before + word + behind),
+    }));
+    const answers = await questions.replacements(places, BEHIND);
+    return tries.flatMap(({ doubt: { start, end, word }, words }, index) => {
+      const { texts } = places[index];
+      const [own, ...others] = answers[index] ?? [];
+      const better = others
+        .map((other) => ({ word: words[texts.indexOf(other.text!)], saved: costOf(own) - costOf(other) }))
+        .filter(({ saved }) => toBits(saved) >= SAVED_BITS)
+        .sort((one, other) => other.saved - one.saved);
+      return better.length > 0
+        ? [{ start, end, word, instead: better.map((other) => other.word), saved: better[0].saved }]
+        : [];
+    });
+  }
 }
 
 /** A word that is looked at, by its range in the text. */
-interface Doubt extends WordRange {
-  /** Indices of its tokens. */
-  readonly first: number;
+export interface Doubt extends WordRange {
+  /** Indices of its first token, and of its last one. */
+  readonly token: number;
   readonly last: number;
   readonly word: string;
   /** What its tokens have before and behind it. */
@@ -150,7 +132,7 @@ function doubtsIn(text: string, losses: LossMap, known: KnownWords): Doubt[] {
     // Of two words with a token in common neither can be replaced alone.
     if (found && more.length === 0 && known.count(found.word) > 1 && /\p{L}{2}/u.test(found.word)) {
       doubts.push({
-        first,
+        token: first,
         last,
         start: start + found.start,
         end: start + found.end,

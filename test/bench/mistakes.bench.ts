@@ -6,8 +6,9 @@
  */
 
 import { Engine } from '../../src/engine/client';
+import { questionsTo } from '../../src/find/questions';
 import { isLikelyTypo, mostSurprisingUnits, wordsIn } from '../../src/find/surprises';
-import { questionsTo, type WrongWord, wrongWordsIn } from '../../src/find/wrongWords';
+import { type WrongWord, wrongWordsIn } from '../../src/find/wrongWords';
 import { SURPRISING_WORD_BITS } from '../../src/loss/heat';
 import type { Unit } from '../../src/loss/lossMap';
 import { toBits } from '../../src/loss/units';
@@ -25,7 +26,7 @@ const TOKENS = 16_000;
 /** Times that each text is scored, with other mistakes each time. */
 const PLANTINGS = 4;
 
-/** The first so many of them are also searched for wrong words, which takes as long as four readings. */
+/** The first so many of them are also searched for wrong words, which takes longer than the reading. */
 const SEARCHED = 2;
 
 /** Places that somebody looks at, for each mistake that there is. */

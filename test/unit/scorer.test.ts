@@ -225,8 +225,8 @@ describe('scorer', function () {
   after(() => network.release());
 
   /** With hidden states of so many tokens kept, and no bound on anything else. */
-  const scorer = (tokens: number): Counted =>
-    new Counted(network, tokenizer, {
+  const scorer = (tokens: number, its: Network = network): Counted =>
+    new Counted(its, tokenizer, {
       ...cacheLimits(),
       hidden: 4 * network.manifest.hidden * tokens + tokens,
     });
@@ -651,48 +651,56 @@ describe('scorer', function () {
       put: fc.constantFrom(undefined, undefined, 'x', '\n'),
       isSeen: fc.boolean(),
     });
+    /** As on a device that cannot read them in one run. */
+    const inTurn: Network = Object.create(network, {
+      runMasked: { value: Reflect.get(network, 'runInTurn') },
+    });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 4 }), async (steps) => {
-        const counted = scorer(10_000);
-        let now = text.slice(0, 9000);
-        await counted.score(now, [0, 500]);
-        for (const { asked, behind, put, isSeen } of steps) {
-          const layout = counted.layout ?? assert.fail('no layout');
-          const { ids, pageStarts } = layout;
-          const pageEnd = (token: number) =>
-            pageStarts[1 + pageStarts.findLastIndex((start) => start <= token)] ?? ids.length;
-          const places = asked.map(({ at, length, texts }) => {
-            const first = Math.floor((at * ids.length) / 1000);
-            return { first, last: Math.min(first + length, pageEnd(first)) - 1, texts };
-          });
-          const answer = await counted.replace(places, behind);
-          assert.equal(answer.type, 'replacements');
-          const { replacements } = answer as Extract<FromHost, { type: 'replacements' }>;
-          assert.equal(replacements.length, places.length);
-          for (const [index, { first, last, texts }] of places.entries()) {
-            assert.deepEqual(
-              replacements[index].map((one) => one.text),
-              [undefined, ...texts],
-            );
-            for (const { text: other, nats, behind: rest } of replacements[index]) {
-              const own =
-                other === undefined
-                  ? ids.subarray(first, last + 1)
-                  : tokenizer.encode(other, first === 0).ids;
-              const after = ids.subarray(last + 1, Math.min(last + 1 + behind, pageEnd(first)));
-              const expected = await costs(layout, first, [...own, ...after]);
-              assert.ok(largestDifference([...nats, ...rest], expected) < ROUNDING);
-              assert.deepEqual([nats.length, rest.length], [own.length, after.length]);
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 4 }),
+        fc.boolean(),
+        async (steps, isInTurn) => {
+          const counted = scorer(10_000, isInTurn ? inTurn : network);
+          let now = text.slice(0, 9000);
+          await counted.score(now, [0, 500]);
+          for (const { asked, behind, put, isSeen } of steps) {
+            const layout = counted.layout ?? assert.fail('no layout');
+            const { ids, pageStarts } = layout;
+            const pageEnd = (token: number) =>
+              pageStarts[1 + pageStarts.findLastIndex((start) => start <= token)] ?? ids.length;
+            const places = asked.map(({ at, length, texts }) => {
+              const first = Math.floor((at * ids.length) / 1000);
+              return { first, last: Math.min(first + length, pageEnd(first)) - 1, texts };
+            });
+            const answer = await counted.replace(places, behind);
+            assert.equal(answer.type, 'replacements');
+            const { replacements } = answer as Extract<FromHost, { type: 'replacements' }>;
+            assert.equal(replacements.length, places.length);
+            for (const [index, { first, last, texts }] of places.entries()) {
+              assert.deepEqual(
+                replacements[index].map((one) => one.text),
+                [undefined, ...texts],
+              );
+              for (const { text: other, nats, behind: rest } of replacements[index]) {
+                const own =
+                  other === undefined
+                    ? ids.subarray(first, last + 1)
+                    : tokenizer.encode(other, first === 0).ids;
+                const after = ids.subarray(last + 1, Math.min(last + 1 + behind, pageEnd(first)));
+                const expected = await costs(layout, first, [...own, ...after]);
+                assert.ok(largestDifference([...nats, ...rest], expected) < ROUNDING);
+                assert.deepEqual([nats.length, rest.length], [own.length, after.length]);
+              }
             }
+            const at = Math.floor(((asked[0]?.at ?? 500) * now.length) / 1000);
+            now = put === undefined ? now : now.slice(0, at) + put + now.slice(at);
+            await counted.score(now, isSeen ? [at, at + 300] : [0, 300]);
+            const fresh = scorer(10_000);
+            await fresh.score(now, []);
+            assert.deepEqual(counted.nats(), fresh.nats());
           }
-          const at = Math.floor(((asked[0]?.at ?? 500) * now.length) / 1000);
-          now = put === undefined ? now : now.slice(0, at) + put + now.slice(at);
-          await counted.score(now, isSeen ? [at, at + 300] : [0, 300]);
-          const fresh = scorer(10_000);
-          await fresh.score(now, []);
-          assert.deepEqual(counted.nats(), fresh.nats());
-        }
-      }),
+        },
+      ),
       { numRuns: 20 },
     );
   });
