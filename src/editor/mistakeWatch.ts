@@ -6,7 +6,6 @@ import { questionsTo } from '../find/questions';
 import type { LossMap } from '../loss/lossMap';
 import { messageOf } from '../model/errors';
 import { onLines, rangesOfLines } from '../text/lines';
-import { WordParts } from '../text/words';
 import { onDidCloseDocument } from './closing';
 import { onDidChangeSetting, setting } from './configuration';
 import type { CurrentEditor } from './current';
@@ -156,7 +155,6 @@ export class MistakeWatch implements vscode.Disposable {
     try {
       const search = {
         isMeant,
-        project: new WordParts(text),
         isRight: (mistake: Parameters<MistakeMarks['isRight']>[1]) => this.#marks.isRight(document, mistake),
       };
       const questions = questionsTo(this.#engine, document.uri.toString(), score);

@@ -1,6 +1,6 @@
 /** What becomes of likely mistakes when the text is edited. No vscode import. */
 import type { Mistake } from '../find/mistakes';
-import { isInsideWord } from '../text/words';
+import { isInsideWordAt } from '../text/words';
 import type { TextChange } from './carry';
 
 /**
@@ -23,9 +23,7 @@ export function movedMistakes<T extends Pick<Mistake, 'word' | 'start' | 'end'>>
       }
     }
     const [start, end] = [mistake.start + moved, mistake.end + moved];
-    const isWhole = [start, end].every(
-      (at) => !isInsideWord(text.slice(Math.max(0, at - 2), at), text.slice(at, at + 2)),
-    );
+    const isWhole = [start, end].every((at) => !isInsideWordAt(text, at));
     return isWhole && text.slice(start, end) === mistake.word ? [{ ...mistake, start, end }] : [];
   });
 }

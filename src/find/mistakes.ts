@@ -1,6 +1,7 @@
 /** What is likely wrong in a text: words that are misspelt, and words in place of which others were meant. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LossMap } from '../loss/lossMap';
-import type { WordParts, WordRange } from '../text/words';
+import { WordParts, type WordRange } from '../text/words';
 import { askedTogether, type Questions } from './questions';
 import { EXPECTED, suggestionsFor } from './suggestions';
 import { type Typo, typosIn } from './typos';
@@ -21,8 +22,8 @@ export interface Mistake extends WordRange {
 export interface Search {
   /** Whether words are meant that begin at a UTF-16 offset. */
   isMeant(offset: number): boolean;
-  /** The parts of words that there are, in the text and elsewhere. */
-  readonly project: WordParts;
+  /** The parts of words that there are, in the text and elsewhere; those of the text, unless it is given. */
+  readonly project?: WordParts;
   /** Whether a word is known to be none. */
   isRight?(mistake: Pick<Mistake, 'kind' | 'word' | 'start'>): boolean;
   /** Typos at most, the most surprising ones; all, unless it is given. */
@@ -39,10 +40,20 @@ export interface Search {
 export async function mistakesIn(
   text: string,
   losses: LossMap,
-  { isMeant, project, isRight = () => false, mostTypos = Number.POSITIVE_INFINITY, onProgress }: Search,
+  {
+    isMeant,
+    project: given,
+    isRight = () => false,
+    mostTypos = Number.POSITIVE_INFINITY,
+    onProgress,
+  }: Search,
   questions: Questions,
 ): Promise<Mistake[]> {
-  const typos = typosIn(text, losses, mostTypos, isMeant, project)
+  // Step by step: an extension host has other things to do between.
+  const own = new WordParts(text);
+  const project = given ?? own;
+  await nextTurn();
+  const typos = typosIn(text, losses, mostTypos, isMeant, project, own)
     .filter(({ word, start }) => !isRight({ kind: 'misspelt', word, start }))
     .sort((one, other) => one.start - other.start);
   const misspelt: Mistake[] = [];
@@ -50,11 +61,13 @@ export async function mistakesIn(
     const tokens = some.map(({ token }) => token);
     const tops = await questions.top(tokens, EXPECTED);
     for (const [index, { start, end, word, part, nats }] of some.entries()) {
+      await nextTurn();
       const expected = (tops[index] ?? []).map((entry) => entry.text);
       const suggestions = suggestionsFor(word, part, { expected, known: project.all() });
       misspelt.push({ kind: 'misspelt', start, end, word, nats, suggestions });
     }
   };
+  await nextTurn();
   const search = new WrongWordSearch(text, losses, isMeant);
   const wrong: Mistake[] = [];
   let looked = 0;

@@ -2,7 +2,7 @@
 import { SURPRISING_BITS, SURPRISING_WORD_BITS } from '../loss/heat';
 import type { LossMap, Unit } from '../loss/lossMap';
 import { toBits } from '../loss/units';
-import { isInsideWord, WordParts } from '../text/words';
+import { isInsideWordAt, WordParts } from '../text/words';
 
 /** Whether the place at a UTF-16 offset of a text is inside a word. */
 export type InsideWord = (offset: number) => boolean;
@@ -13,12 +13,7 @@ export type InsideWord = (offset: number) => boolean;
  * @returns false outside of the part
  */
 export function wordsIn(part: string, from = 0): InsideWord {
-  return (offset) => {
-    const at = offset - from;
-    return (
-      at > 0 && at < part.length && isInsideWord(part.slice(Math.max(0, at - 2), at), part.slice(at, at + 2))
-    );
-  };
+  return (offset) => isInsideWordAt(part, offset - from);
 }
 
 /** The units that make a word with one of them, as one; the unit itself where it is none of several. */
@@ -91,9 +86,9 @@ type Found = Pick<Unit, 'start' | 'end' | 'nats'>;
  * Which words of a part of a text are likely typos: those that need {@link SURPRISING_WORD_BITS} and have a part that occurs only
  * once there.
  * @param from UTF-16 offset of the part in the text
+ * @param parts of its words
  */
-export function isLikelyTypo(part: string, from = 0): (word: Found) => boolean {
-  const parts = new WordParts(part);
+export function isLikelyTypo(part: string, from = 0, parts = new WordParts(part)): (word: Found) => boolean {
   return ({ start, end, nats }) =>
     toBits(nats) >= SURPRISING_WORD_BITS && parts.hasUnique(part.slice(start - from, end - from));
 }

@@ -1,6 +1,6 @@
 /** Likely typos in a text. */
 import type { LossMap } from '../loss/lossMap';
-import { type WordParts, type WordRange, wordAround } from '../text/words';
+import { WordParts, type WordRange, wordAround } from '../text/words';
 import { isLikelyTypo, mostSurprisingUnits, wordsIn } from './surprises';
 
 /** A word that is likely misspelt. */
@@ -19,6 +19,7 @@ export interface Typo extends WordRange {
  * @param count how many at most
  * @param isMeant whether those are meant that begin at a UTF-16 offset
  * @param project the parts of words that there are elsewhere; those of the text may be among them, once
+ * @param own those of the text
  */
 export function typosIn(
   text: string,
@@ -26,19 +27,20 @@ export function typosIn(
   count: number,
   isMeant: (offset: number) => boolean,
   project: WordParts,
+  own = new WordParts(text),
 ): Typo[] {
-  const isTypo = isLikelyTypo(text);
+  const isTypo = isLikelyTypo(text, 0, own);
   const found = (unit: { readonly start: number; readonly end: number }) => {
-    const own = text.slice(unit.start, unit.end);
-    const [part] = project.uniqueOf(own);
+    const written = text.slice(unit.start, unit.end);
+    const [part] = project.uniqueOf(written);
     if (!part) {
       return undefined;
     }
-    const around = wordAround(own, part);
+    const around = wordAround(written, part);
     return {
       start: unit.start + around.start,
       end: unit.start + around.end,
-      word: own.slice(around.start, around.end),
+      word: written.slice(around.start, around.end),
       part: { start: part.start - around.start, end: part.end - around.start },
     };
   };

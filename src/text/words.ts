@@ -44,6 +44,24 @@ export function isInsideWord(before: string, after: string): boolean {
   return AT_END.test(before) && AT_START.test(after);
 }
 
+/** Of each ASCII character whether it is one of a word. */
+const ASCII_CHARACTERS = Array.from({ length: 128 }, (_, code) => AT_START.test(String.fromCharCode(code)));
+
+/**
+ * The same of a place by its UTF-16 offset.
+ * @returns false at the text's ends, and beyond
+ */
+export function isInsideWordAt(text: string, offset: number): boolean {
+  if (offset <= 0 || offset >= text.length) {
+    return false;
+  }
+  const [before, after] = [text.charCodeAt(offset - 1), text.charCodeAt(offset)];
+  // It is asked for each token of a text, and most are of such characters.
+  return before < 128 && after < 128
+    ? ASCII_CHARACTERS[before] && ASCII_CHARACTERS[after]
+    : isInsideWord(text.slice(Math.max(0, offset - 2), offset), text.slice(offset, offset + 2));
+}
+
 /**
  * Where a word is in the text of its tokens, which may have white space around it; all of it where that is all there is.
  * @returns UTF-16 offsets in the text

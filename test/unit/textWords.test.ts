@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { isInsideWord, WordParts, wordWithin } from '../../src/text/words';
+import { isInsideWord, isInsideWordAt, WordParts, wordWithin } from '../../src/text/words';
 
 describe('text: words', () => {
   /** The text with a stroke wherever a word could be taken apart. */
@@ -38,6 +38,20 @@ describe('text: words', () => {
       fc.property(text, text, (before, after) =>
         assert.equal(isInsideWord(before.slice(-2), after.slice(0, 2)), isInsideWord(before, after)),
       ),
+    );
+  });
+
+  it('are found by an offset, as by what is on either side of it', () => {
+    const text = fc.string({
+      unit: fc.constantFrom('a', 'Z', '_', '7', ' ', '.', 'é', '\u0301', '語', '😀', '\uD835\uDC00'),
+    });
+    fc.assert(
+      fc.property(text, (all) => {
+        for (let at = -1; at <= all.length + 1; at++) {
+          const isInside = at > 0 && isInsideWord(all.slice(0, at), all.slice(at));
+          assert.equal(isInsideWordAt(all, at), isInside);
+        }
+      }),
     );
   });
 
