@@ -34,10 +34,10 @@ Options:
                                 ${SURPRISING_BITS})
   --typos                       with list: only words with a part that occurs only once in all of the files; with
                                 --since, in all of the work tree
-  --mistakes                    with list: likely typos, and likely wrong words: those that the file has elsewhere, too, and
-                                in whose place another of its words would save 15 bits, with what follows; both with
-                                what was perhaps meant. Takes longer: of some words the model reads what is around them
-                                again
+  --mistakes                    with list: words with a part that occurs nowhere else, in whose place a word like it would
+                                save 5 bits, with what follows; and words that the file has elsewhere, too, in whose place
+                                another of its words would save 15; both with what was perhaps meant. Takes longer: of
+                                some words the model reads what is around them again
   --since REVISION              only what is on lines that have changed since the work left REVISION of git, a branch
                                 or a commit: in all files of the work tree that have changed or are new, or in those
                                 of the FILEs; --format is list then

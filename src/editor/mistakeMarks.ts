@@ -171,9 +171,6 @@ function diagnosticOf(document: vscode.TextDocument, mistake: Mistake): vscode.D
 
 function messageOf({ kind, word, nats, suggestions: [best] }: Mistake): string {
   const [written, number] = [quoteVisible(word), formatSurprisal(nats, setting('unit'))];
-  if (best === undefined) {
-    return t('Likely typo: {0}, {1}', written, number);
-  }
   return kind === 'misspelt'
     ? t('Likely typo: {0}, {1}; perhaps {2}', written, number, quoteVisible(best))
     : t('Likely wrong word: {0}; with {1} this place takes {2} fewer', written, quoteVisible(best), number);

@@ -21,9 +21,6 @@ import {
 
 const t = vscode.l10n.t;
 
-/** Typos that are shown of a text at most, the most surprising ones. */
-const MOST_TYPOS = 100;
-
 /** What was found, and where: "5 lines of 2 files". */
 interface Outcome {
   readonly count: number;
@@ -119,7 +116,6 @@ export class MistakeSearch {
             isMeant,
             project: await projects.partsOf(read),
             isRight: (mistake) => this.#marks.isRight(document, mistake),
-            mostTypos: MOST_TYPOS,
             onProgress: (done, total) =>
               tell(t('word {0} of {1}', formatCount(done + 1), formatCount(total))),
           };

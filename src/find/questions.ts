@@ -6,6 +6,9 @@ import type { LossMap } from '../loss/lossMap';
 /** Places that are asked about together: the model reads what is tried in one run or two, and answers other questions between. */
 const TOGETHER = 8;
 
+/** Tokens behind a place that count, when it is asked what could be there instead. */
+export const BEHIND = 16;
+
 /** What is asked of the model, by index of a token. Where it has no answer, there is none for any of what was asked. */
 export interface Questions {
   /** The most probable tokens in each token's place, best first. */

@@ -86,7 +86,6 @@ type Found = Pick<Unit, 'start' | 'end' | 'nats'>;
  * Which words of a part of a text are likely typos: those that need {@link SURPRISING_WORD_BITS} and have a part that occurs only
  * once there.
  * @param from UTF-16 offset of the part in the text
- * @param parts of its words
  */
 export function isLikelyTypo(part: string, from = 0, parts = new WordParts(part)): (word: Found) => boolean {
   return ({ start, end, nats }) =>

@@ -6,7 +6,7 @@ import type { Alternative, Replacement } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import { toBits } from '../loss/units';
 import { type WordRange, wordsOf } from '../text/words';
-import { askedTogether, type Questions } from './questions';
+import { askedTogether, BEHIND, type Questions } from './questions';
 import { lastOf, wordsIn } from './surprises';
 
 /** Surprisal in bits of a word's first token from which on the word is looked at. */
@@ -20,9 +20,6 @@ const TRIED = 3;
 
 /** How much more probable, in bits, the first token of a word is that is tried. */
 const BETTER_BITS = 11;
-
-/** Tokens behind the word that count. */
-const BEHIND = 16;
 
 /** What another word has to save, in bits, for a word to be a likely wrong one. */
 const SAVED_BITS = 15;

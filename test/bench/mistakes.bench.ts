@@ -1,14 +1,15 @@
 /**
  * How well mistakes are found: in real code and prose words are misspelt, or replaced with others of the text; which share of them
- * is among the most surprising words and tokens, among likely typos, and among likely wrong words, and how much else is listed there.
+ * is among the most surprising words and tokens, among likely typos, and among the words that are found to be misspelt or likely
+ * wrong, and how much else is listed there.
  *
- *   npm run bench -- mistakes      some twenty-five minutes on two cores
+ *   npm run bench -- mistakes      some ten minutes on two cores
  */
 
 import { Engine } from '../../src/engine/client';
+import { type Mistake as FoundMistake, mistakesIn } from '../../src/find/mistakes';
 import { questionsTo } from '../../src/find/questions';
 import { isLikelyTypo, mostSurprisingUnits, wordsIn } from '../../src/find/surprises';
-import { type WrongWord, wrongWordsIn } from '../../src/find/wrongWords';
 import { SURPRISING_WORD_BITS } from '../../src/loss/heat';
 import type { Unit } from '../../src/loss/lossMap';
 import { toBits } from '../../src/loss/units';
@@ -26,8 +27,14 @@ const TOKENS = 16_000;
 /** Times that each text is scored, with other mistakes each time. */
 const PLANTINGS = 4;
 
-/** The first so many of them are also searched for wrong words, which takes longer than the reading. */
+/** In the first so many of them what could be there instead is read, too, which takes longer than the text. */
 const SEARCHED = 2;
+
+/** What is looked for by reading what could be there instead, and its kind of mistake. */
+const SEARCHES = [
+  ['misspelt words', 'misspelt'],
+  ['likely wrong words', 'wrong'],
+] as const;
 
 /** Places that somebody looks at, for each mistake that there is. */
 const LOOKS = 2;
@@ -85,16 +92,28 @@ async function look(engine: Engine, original: string, planting: number, table: T
   lookAt(`words from ${SURPRISING_WORD_BITS} bits on`, listed);
   lookAt('likely typos', listed.filter(isTypo));
   if (planting < SEARCHED) {
-    const words = await wrongWordsIn(text, map, () => true, questionsTo(engine, 'document', score));
-    lookAt('likely wrong words', words);
-    const right = words.filter((word) => mistakes.some((mistake) => isMended(text, word, mistake)));
-    const found = words.filter((word) => mistakes.some((mistake) => touch(word, mistake)));
-    table.add('  of those found, the right word comes first', '%', (100 * right.length) / found.length);
+    const found = await mistakesIn(
+      text,
+      map,
+      { isMeant: () => true },
+      questionsTo(engine, 'document', score),
+    );
+    for (const [name, kind] of SEARCHES) {
+      const words = found.filter((word) => word.kind === kind);
+      lookAt(name, words);
+      const planted = words.filter((word) => mistakes.some((mistake) => touch(word, mistake)));
+      const right = planted.filter((word) => mistakes.some((mistake) => isMended(text, word, mistake)));
+      table.add(`  of ${name} found, the right one comes first`, '%', (100 * right.length) / planted.length);
+    }
   }
 }
 
 /** Whether a mistake is mended by the first word that is offered in place of another one. */
-function isMended(text: string, { start, end, instead: [first] }: WrongWord, mistake: Mistake): boolean {
+function isMended(
+  text: string,
+  { start, end, suggestions: [first] }: FoundMistake,
+  mistake: Mistake,
+): boolean {
   const inside = mistake.start >= start && mistake.end <= end;
   return inside && text.slice(start, mistake.start) + mistake.meant + text.slice(mistake.end, end) === first;
 }

@@ -58,16 +58,16 @@ describe('likely mistakes on screen', () => {
 
   it('are not those of the line that is being written, but of it when it is left', async () => {
     await workbench.goTo(61);
-    await workbench.type('# Please recieve these numbers.\n# They are countted');
-    await problemsBecome(typo, wrong, 'Likely typo: “recieve”');
+    await workbench.type('# Please sort these nubmers.\n# They are countted');
+    await problemsBecome(typo, wrong, 'Likely typo: “nubmers”');
     await workbench.goTo(59);
-    await problemsBecome(typo, wrong, 'Likely typo: “recieve”', 'Likely typo: “countted”');
+    await problemsBecome(typo, wrong, 'Likely typo: “nubmers”', 'Likely typo: “countted”');
   });
 
   it('are gone when what is wrong is mended, or when they are turned off', async () => {
-    await workbench.goTo(61, 10);
+    await workbench.goTo(61, 21);
     await workbench.page.keyboard.press('Control+Delete');
-    await workbench.type('receive ');
+    await workbench.type('numbers');
     await workbench.goTo(59);
     await problemsBecome(typo, wrong, 'Likely typo: “countted”');
     await workbench.clickStatusBar();

@@ -3,7 +3,9 @@ import distance from 'damerau-levenshtein';
 import fc from 'fast-check';
 import type { TextChange } from '../../src/editor/carry';
 import { movedMistakes } from '../../src/editor/movedMistakes';
+import { misspeltAmong } from '../../src/find/misspelt';
 import type { Mistake } from '../../src/find/mistakes';
+import type { Questions } from '../../src/find/questions';
 import { suggestionsFor } from '../../src/find/suggestions';
 import { typosIn } from '../../src/find/typos';
 import { WordParts } from '../../src/text/words';
@@ -24,9 +26,11 @@ describe('likely typos', () => {
       [' text', 20],
       [' (', 1],
       ['format', 4],
-      ['Su', 8],
-      ['prisal', 8],
+      ['Su', 4.5],
+      ['prisal', 7.6],
       ['),', 1],
+      [' onec', 15.9],
+      [';', 1],
       [' dozens', 21],
       ['\n', 1],
       ['of', 2],
@@ -38,27 +42,23 @@ describe('likely typos', () => {
       tokens.map(([, bits]) => bits * Math.LN2),
     );
     const project = partsOf(text, 'a TEXT that is formatted: format');
-    const typos = (isMeant: (offset: number) => boolean, known: WordParts, count = 10) =>
-      typosIn(text, losses, count, isMeant, known).map(({ word, start, end, part, nats, token }) => {
+    const typos = (isMeant: (offset: number) => boolean, known: WordParts) =>
+      typosIn(text, losses, isMeant, known).map(({ word, start, end, part, nats, token, last }) => {
         assert.equal(text.slice(start, end), word);
-        return [word, word.slice(part.start, part.end), Math.round(nats / Math.LN2), token];
+        return [word, word.slice(part.start, part.end), Math.round(nats / Math.LN2), token, last];
       });
-    const [recieve, dozens, format] = [
-      ['recieve', 'recieve', 30, 10],
-      ['dozens', 'dozens', 21, 7],
-      ['formatSuprisal', 'Suprisal', 20, 3],
+    const [format, dozens, recieve] = [
+      ['formatSuprisal', 'Suprisal', 16, 3, 5],
+      ['dozens', 'dozens', 21, 9, 9],
+      ['recieve', 'recieve', 30, 12, 12],
     ];
     assert.deepEqual(
       typos(() => true, project),
-      [recieve, dozens, format],
-    );
-    assert.deepEqual(
-      typos(() => true, project, 1),
-      [recieve],
+      [format, dozens, recieve],
     );
     assert.deepEqual(
       typos(() => true, partsOf(text, 'a TEXT that is formatted: format', 'dozens')),
-      [recieve, format],
+      [format, recieve],
     );
     assert.deepEqual(
       typos((offset) => offset > text.indexOf('\n'), project),
@@ -69,6 +69,51 @@ describe('likely typos', () => {
       typos((offset) => offset > text.indexOf('\n'), partsOf('')),
       [recieve],
     );
+  });
+
+  it('are misspelt where a word that is like them saves 5 bits, with what is behind it', async () => {
+    const tokens = [' Please', ' rec', 'ieve', ' the', ' Gamel', ' format', 'Suprisal', '.'];
+    const text = tokens.join('');
+    const losses = mapOf(
+      tokens,
+      tokens.map(() => 20 * Math.LN2),
+    );
+    const project = partsOf(text, 'format receive relieve game surprisal suprise, format');
+    const typos = typosIn(text, losses, () => true, project);
+    const asked: unknown[] = [];
+    const saved: Record<string, number> = { receive: 4.9, relieve: 30, Game: 4.9, formatSurprisal: 5.1 };
+    const questions: Questions = {
+      top: async (of) => of.map(() => []),
+      replacements: async (places, behind) => {
+        asked.push(behind, ...places);
+        return places.map(({ texts }) =>
+          [undefined, ...texts].map((other) => {
+            const bits = 60 - (saved[other?.trim().replace('.', '') ?? ''] ?? 0);
+            // All tokens of the word count.
+            const nats = Float32Array.of(10, bits - 40).map((one) => one * Math.LN2);
+            return { text: other, nats, behind: Float32Array.of(30 * Math.LN2) };
+          }),
+        );
+      },
+    };
+    const found = await misspeltAmong(typos, text, losses, project, questions);
+    const place = (first: number, last: number, ...texts: string[]) => ({ first, last, texts });
+    assert.deepEqual(asked, [
+      16,
+      place(1, 2, ' receive', ' relieve'),
+      place(4, 4, ' Game'),
+      place(5, 6, ' formatSurprisal', ' formatSuprise'),
+    ]);
+    assert.deepEqual(
+      found.map(({ word, start, end, suggestions }) => [word, text.slice(start, end), suggestions]),
+      [
+        ['recieve', 'recieve', ['relieve', 'receive']],
+        ['formatSuprisal', 'formatSuprisal', ['formatSurprisal', 'formatSuprise']],
+      ],
+    );
+    const silent: Questions = { top: async () => [], replacements: async () => [] };
+    assert.deepEqual(await misspeltAmong(typos, text, losses, project, silent), []);
+    assert.deepEqual(await misspeltAmong([], text, losses, project, silent), []);
   });
 
   it('move with the text around them, and are gone where an edit has touched them', () => {

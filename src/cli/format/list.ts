@@ -59,11 +59,10 @@ export function listFormat({ unit: shown, by, from, isListed }: ListOptions): Re
 
 /** Begins with a number, as the other lines do: the problem matcher goes by that. */
 function mistakeText({ kind, word, nats, suggestions: [best] }: ReportMistake, unit: ReportUnit): string {
-  const [number, written] = [formatSurprisal(nats, unit), quoteVisible(word)];
-  if (kind === 'wrong') {
-    return `${number} fewer with ${quoteVisible(best)}, likely wrong word: ${written}`;
-  }
-  return `${number}, likely typo: ${written}${best === undefined ? '' : `, perhaps ${quoteVisible(best)}`}`;
+  const [number, written, instead] = [formatSurprisal(nats, unit), quoteVisible(word), quoteVisible(best)];
+  return kind === 'wrong'
+    ? `${number} fewer with ${instead}, likely wrong word: ${written}`
+    : `${number}, likely typo: ${written}, perhaps ${instead}`;
 }
 
 /** A word without the white space that its tokens have around it, and where that is. */
