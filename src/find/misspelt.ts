@@ -7,7 +7,7 @@ import type { Replacement } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import { toBits } from '../loss/units';
 import type { WordParts, WordRange } from '../text/words';
-import { BEHIND, type Questions } from './questions';
+import { type Attempt, type Questions, savingsOf } from './questions';
 import { EXPECTED, suggestionsFor } from './suggestions';
 import type { Typo } from './typos';
 
@@ -38,32 +38,23 @@ export async function misspeltAmong(
 ): Promise<Misspelt[]> {
   const tokens = typos.map(({ token }) => token);
   const tops = await questions.top(tokens, EXPECTED);
-  const tries: { readonly typo: Typo; readonly suggestions: readonly string[] }[] = [];
+  const tries: (Attempt & { readonly typo: Typo })[] = [];
   for (const [index, typo] of typos.entries()) {
+    const { token, last, start, end, word, part } = typo;
     const expected = (tops[index] ?? []).map((entry) => entry.text);
-    const suggestions = suggestionsFor(typo.word, typo.part, { expected, known: project.all() });
-    if (suggestions.length > 0) {
-      tries.push({ typo, suggestions });
+    const words = suggestionsFor(word, part, { expected, known: project.all() });
+    if (words.length > 0) {
+      const before = text.slice(layout.starts[token], start);
+      tries.push({ typo, token, last, before, behind: text.slice(end, layout.ends[last]), words });
     }
     // A project has many words.
     await nextTurn();
   }
-  if (tries.length === 0) {
-    return [];
-  }
-  const places = tries.map(({ typo: { token, last, start, end }, suggestions }) => {
-    const before = text.slice(layout.starts[token], start);
-    const behind = text.slice(end, layout.ends[last]);
-    return { first: token, last, texts: suggestions.map((suggestion) => before + suggestion + behind) };
-  });
-  const answers = await questions.replacements(places, BEHIND);
-  return tries.flatMap(({ typo: { start, end, word, nats }, suggestions }, index) => {
-    const [own, ...others] = answers[index] ?? [];
-    const better = others
-      .filter((other) => toBits(costOf(own) - costOf(other)) >= SAVED_BITS)
-      .map((other) => suggestions[places[index].texts.indexOf(other.text!)]);
-    const all = [...new Set([...better, ...suggestions])];
-    return better.length > 0 ? [{ start, end, word, nats, suggestions: all }] : [];
+  const savings = await savingsOf(tries, questions, costOf);
+  return tries.flatMap(({ typo: { start, end, word, nats }, words }, index) => {
+    const better = savings[index].filter(({ saved }) => toBits(saved) >= SAVED_BITS);
+    const suggestions = [...new Set([...better.map((other) => other.word), ...words])];
+    return better.length > 0 ? [{ start, end, word, nats, suggestions }] : [];
   });
 }
 

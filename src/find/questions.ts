@@ -7,7 +7,7 @@ import type { LossMap } from '../loss/lossMap';
 const TOGETHER = 8;
 
 /** Tokens behind a place that count, when it is asked what could be there instead. */
-export const BEHIND = 16;
+const BEHIND = 16;
 
 /** What is asked of the model, by index of a token. Where it has no answer, there is none for any of what was asked. */
 export interface Questions {
@@ -51,4 +51,43 @@ export function askedTogether<T extends { readonly token: number }>(
     }
   }
   return groups;
+}
+
+/** A word of a text, by its tokens, and what may have been meant. */
+export interface Attempt {
+  /** Indices of its first token and of its last one. */
+  readonly token: number;
+  readonly last: number;
+  /** What its tokens have before and behind it. */
+  readonly before: string;
+  readonly behind: string;
+  /** Words to be read in its place. */
+  readonly words: readonly string[];
+}
+
+/**
+ * Has words read in the places of others, with the {@link BEHIND} tokens behind them.
+ * @param cost of what is read in a place, in nats
+ * @returns of each place what each of its words saves there, in their order; without those for which a page has no room
+ * @throws what the questions throw
+ */
+export async function savingsOf(
+  attempts: readonly Attempt[],
+  questions: Questions,
+  cost: (reading: Replacement) => number,
+): Promise<{ readonly word: string; readonly saved: number }[][]> {
+  const places = attempts.map(({ token, last, before, behind, words }) => ({
+    first: token,
+    last,
+    texts: words.map((word) => before + word + behind),
+  }));
+  const answers = places.length > 0 ? await questions.replacements(places, BEHIND) : [];
+  return attempts.map(({ words }, index) => {
+    const { texts } = places[index];
+    const [own, ...others] = answers[index] ?? [];
+    return others.map((other) => ({
+      word: words[texts.indexOf(other.text!)],
+      saved: cost(own) - cost(other),
+    }));
+  });
 }

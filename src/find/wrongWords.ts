@@ -6,7 +6,7 @@ import type { Alternative, Replacement } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import { toBits } from '../loss/units';
 import { type WordRange, wordsOf } from '../text/words';
-import { askedTogether, BEHIND, type Questions } from './questions';
+import { askedTogether, type Questions, savingsOf } from './questions';
 import { lastOf, wordsIn } from './surprises';
 
 /** Surprisal in bits of a word's first token from which on the word is looked at. */
@@ -75,24 +75,13 @@ export class WrongWordSearch {
     const tops = await questions.top(tokens, EXPECTED);
     const tries = doubts
       .map((doubt, index) => ({
-        doubt,
+        ...doubt,
         words: this.#known.expected(tops[index] ?? [], doubt, nats[doubt.token]),
       }))
       .filter(({ words }) => words.length > 0);
-    if (tries.length === 0) {
-      return [];
-    }
-    const places = tries.map(({ doubt: { token, last, before, behind }, words }) => ({
-      first: token,
-      last,
-      texts: words.map((word) => before + word + behind),
-    }));
-    const answers = await questions.replacements(places, BEHIND);
-    return tries.flatMap(({ doubt: { start, end, word }, words }, index) => {
-      const { texts } = places[index];
-      const [own, ...others] = answers[index] ?? [];
-      const better = others
-        .map((other) => ({ word: words[texts.indexOf(other.text!)], saved: costOf(own) - costOf(other) }))
+    const savings = await savingsOf(tries, questions, costOf);
+    return tries.flatMap(({ start, end, word }, index) => {
+      const better = savings[index]
         .filter(({ saved }) => toBits(saved) >= SAVED_BITS)
         .sort((one, other) => other.saved - one.saved);
       return better.length > 0
