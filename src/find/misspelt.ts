@@ -19,7 +19,7 @@ export interface Misspelt extends WordRange {
   readonly word: string;
   /** The word's surprisal, with what its tokens have around it, in nats. */
   readonly nats: number;
-  /** Those that save enough first, of these the nearest first; at least one. */
+  /** Nearest first, at least one; not by what each saves, which is right less often. */
   readonly suggestions: readonly string[];
 }
 
@@ -52,9 +52,8 @@ export async function misspeltAmong(
   }
   const savings = await savingsOf(tries, questions, costOf);
   return tries.flatMap(({ typo: { start, end, word, nats }, words }, index) => {
-    const better = savings[index].filter(({ saved }) => toBits(saved) >= SAVED_BITS);
-    const suggestions = [...new Set([...better.map((other) => other.word), ...words])];
-    return better.length > 0 ? [{ start, end, word, nats, suggestions }] : [];
+    const isMisspelt = savings[index].some(({ saved }) => toBits(saved) >= SAVED_BITS);
+    return isMisspelt ? [{ start, end, word, nats, suggestions: words }] : [];
   });
 }
 

@@ -107,7 +107,7 @@ describe('likely typos', () => {
     assert.deepEqual(
       found.map(({ word, start, end, suggestions }) => [word, text.slice(start, end), suggestions]),
       [
-        ['recieve', 'recieve', ['relieve', 'receive']],
+        ['recieve', 'recieve', ['receive', 'relieve']],
         ['formatSuprisal', 'formatSuprisal', ['formatSurprisal', 'formatSuprise']],
       ],
     );
