@@ -144,11 +144,14 @@ export class MistakeWatch implements vscode.Disposable {
       return;
     }
     const { losses, score } = state;
+    const lines = this.#linesOn(editor, score);
+    if (!lines.includes(true)) {
+      return;
+    }
     const { version } = document;
     const text = document.getText();
-    const lines = this.#linesOn(editor, score);
     const isMeant = onLines(text, lines);
-    if (!lines.includes(true) || !areScored(losses, rangesOfLines(text, lines))) {
+    if (!areScored(losses, rangesOfLines(text, lines))) {
       return;
     }
     this.#isLooking = true;
@@ -160,7 +163,11 @@ export class MistakeWatch implements vscode.Disposable {
       const questions = questionsTo(this.#engine, document.uri.toString(), score);
       const found = await mistakesIn(text, losses, search, questions);
       if (document.version === version && this.#watched?.document === document) {
-        this.#remember(lines, score);
+        for (const [line, isLooked] of lines.entries()) {
+          if (isLooked) {
+            this.#lookedAt(score).add(line);
+          }
+        }
         const others = this.#marks.of(document).filter(({ start }) => !isMeant(start));
         this.#marks.set(document, [...others, ...found]);
         this.#marked.add(document);
@@ -180,7 +187,7 @@ export class MistakeWatch implements vscode.Disposable {
 
   /** Says of each line whether it is on screen and was not looked at; but not of the one that is being written. */
   #linesOn({ document, visibleRanges, selection }: vscode.TextEditor, score: number): boolean[] {
-    const looked = this.#looked?.score === score ? this.#looked.lines : new Set<number>();
+    const looked = this.#lookedAt(score);
     const lines = new Array<boolean>(document.lineCount).fill(false);
     for (const { start, end } of visibleRanges) {
       for (let line = start.line; line <= Math.min(end.line, document.lineCount - 1); line++) {
@@ -190,14 +197,12 @@ export class MistakeWatch implements vscode.Disposable {
     return lines;
   }
 
-  #remember(lines: readonly boolean[], score: number): void {
-    const looked = this.#looked?.score === score ? this.#looked.lines : new Set<number>();
-    for (const [line, isLooked] of lines.entries()) {
-      if (isLooked) {
-        looked.add(line);
-      }
+  /** The lines that were looked at, of a scoring; those of the one before are no longer known then. */
+  #lookedAt(score: number): Set<number> {
+    if (this.#looked?.score !== score) {
+      this.#looked = { score, lines: new Set() };
     }
-    this.#looked = { score, lines: looked };
+    return this.#looked.lines;
   }
 }
 

@@ -6,7 +6,7 @@ import type { Alternative, Replacement } from '../engine/protocol';
 import type { LossMap } from '../loss/lossMap';
 import { toBits } from '../loss/units';
 import { type WordRange, wordsOf } from '../text/words';
-import { askedTogether, type Questions, savingsOf } from './questions';
+import { type Questions, savingsOf } from './questions';
 import { lastOf, wordsIn } from './surprises';
 
 /** Surprisal in bits of a word's first token from which on the word is looked at. */
@@ -35,33 +35,19 @@ export interface WrongWord extends WordRange {
 }
 
 /**
- * The likely wrong words of a text, in their order: words that it has elsewhere, too, and in whose place another word of it, one
+ * Looks for likely wrong words of a text, step by step: words that it has elsewhere, too, and in whose place another word of it, one
  * of those that the model expected, would save {@link SAVED_BITS} and more.
- * @param losses of the text; words without a score are left out
- * @param isMeant whether words are meant that begin at a UTF-16 offset
- * @throws what the questions throw
  */
-export async function wrongWordsIn(
-  text: string,
-  losses: LossMap,
-  isMeant: (offset: number) => boolean,
-  questions: Questions,
-): Promise<WrongWord[]> {
-  const search = new WrongWordSearch(text, losses, isMeant);
-  const found: WrongWord[] = [];
-  for (const doubts of askedTogether(search.doubts, losses)) {
-    found.push(...(await search.look(doubts, questions)));
-  }
-  return found;
-}
-
-/** Looks for likely wrong words, as {@link wrongWordsIn} says, step by step. */
 export class WrongWordSearch {
   /** The words that are to be looked at, in their order. */
   readonly doubts: readonly Doubt[];
   readonly #known: KnownWords;
   readonly #losses: LossMap;
 
+  /**
+   * @param losses of the text; words without a score are left out
+   * @param isMeant whether words are meant that begin at a UTF-16 offset
+   */
   constructor(text: string, losses: LossMap, isMeant: (offset: number) => boolean) {
     this.#known = new KnownWords(text);
     this.#losses = losses;

@@ -9,9 +9,9 @@
 import { Engine } from '../../src/engine/client';
 import { gatherScores } from '../../src/engine/gather';
 import { questionsTo } from '../../src/find/questions';
-import { wrongWordsIn } from '../../src/find/wrongWords';
 import { onLines, rangesOfLines } from '../../src/text/lines';
 import { ENGINE_HOST, MODEL } from '../support/paths';
+import { wrongWordsIn } from '../support/wrongWords';
 import { machine, type Row, report, spreadOf } from './report';
 import { codeOfLines } from './sourceCode';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { hasGit } from '../support/git';
 import { DEMO, ROOT } from '../support/paths';
 import { keepEvidence, openWorkbench, type Workbench } from '../support/workbench';
-import { DEMO_FILE, eventually, SCORED_WITHIN, SETTINGS } from './support';
+import { DEMO_FILE, eventually, problemsIn, SCORED_WITHIN, SETTINGS } from './support';
 
 const FIND = 'Surprisal: Find Likely Mistakes in Changes';
 
@@ -69,22 +69,18 @@ describe('likely mistakes', () => {
     return;
   }
 
-  const problems = () =>
-    workbench.page
-      .locator('.markers-panel .monaco-list-row')
-      .evaluateAll((rows) => rows.map((row) => row.textContent ?? ''));
   /** Waits until these are listed, each by a part of what is said of it, below the file that it is in. */
   const problemsBecome = (...expected: readonly string[]) =>
     eventually(
       `the problems should be ${expected.join(', ')}`,
-      problems,
+      () => problemsIn(workbench),
       (rows) => rows.length === expected.length && expected.every((part, row) => rows[row].includes(part)),
       SCORED_WITHIN,
     );
   const problemsAreGone = () =>
     eventually(
       'no problem should be left',
-      problems,
+      () => problemsIn(workbench),
       (rows) => rows.length === 0 || /No problems/.test(rows[0]),
     );
   const choice = (label: string) =>

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEMO } from '../support/paths';
 import { keepEvidence, openWorkbench, type Workbench } from '../support/workbench';
-import { DEMO_FILE, eventually, SCORED_WITHIN, SETTINGS } from './support';
+import { DEMO_FILE, eventually, problemsIn, SCORED_WITHIN, SETTINGS } from './support';
 
 const TOGGLE = 'Surprisal: Toggle Marking of Likely Mistakes on Screen';
 
@@ -25,14 +25,10 @@ describe('likely mistakes on screen', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const problems = () =>
-    workbench.page
-      .locator('.markers-panel .monaco-list-row')
-      .evaluateAll((rows) => rows.map((row) => row.textContent ?? ''));
   const problemsBecome = (...expected: readonly string[]) =>
     eventually(
       `the problems should be ${expected.join(', ') || 'none'}`,
-      async () => (await problems()).filter((row) => row.startsWith('Likely')),
+      async () => (await problemsIn(workbench)).filter((row) => row.startsWith('Likely')),
       (rows) => rows.length === expected.length && expected.every((part, row) => rows[row].includes(part)),
       SCORED_WITHIN,
     );

@@ -334,3 +334,10 @@ function binOf(background: string, kind: ThemeKind): string {
   }
   throw new Error(`${background} is no colour of the heatmap in the theme ${kind}`);
 }
+
+/** What the Problems view lists, row by row, the files among them. */
+export function problemsIn(workbench: Workbench): Promise<string[]> {
+  return workbench.page
+    .locator('.markers-panel .monaco-list-row')
+    .evaluateAll((rows) => rows.map((row) => row.textContent ?? ''));
+}

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Engine } from '../../src/engine/client';
 import { type Questions, questionsTo } from '../../src/find/questions';
-import { wrongWordsIn } from '../../src/find/wrongWords';
 import { toBits } from '../../src/loss/units';
 import { mapOf } from '../support/lossMaps';
 import { DEMO, ENGINE_HOST, MODEL } from '../support/paths';
 import { scoreText } from '../support/scoring';
+import { wrongWordsIn } from '../support/wrongWords';
 
 describe('likely wrong words', () => {
   it('are what the bundled model finds in the demo, by what two readings of it differ', async function () {
